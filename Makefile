@@ -1,0 +1,93 @@
+# `make` alone lists the targets.
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+SHELL := /bin/sh
+
+UV_VERSION := 0.13.9
+BIN := .venv/bin
+PYTHON_RUN := PYTHONPATH=dev $(BIN)/python
+STEP := @PYTHONPATH=dev sh dev/tools/step.sh
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# --- environment ---------------------------------------------------------------------------------
+
+# From the lock alone, every file by its hash. Anew when the lock changes, so that nothing old stays in.
+.venv/locked: requirements/dev.txt
+	@python=$$(sh dev/tools/prerequisites.sh) && "$$python" -m venv --clear .venv
+	$(STEP) "install the lock" $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --require-hashes --requirement requirements/dev.txt
+	@touch $@
+
+.venv/stamp: .venv/locked pyproject.toml
+	$(STEP) "install cluster-audit" $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --no-deps --no-index --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: setup
+setup: .venv/stamp ## make .venv with everything that the other targets need
+
+.PHONY: lock
+lock: ## pin requirements/*.txt anew from pyproject.toml (UPGRADE=1: newest versions)
+	@python=$$(sh dev/tools/prerequisites.sh) && "$$python" -m venv .venv-lock
+	@.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(STEP) "run.txt" $(COMPILE) --output-file requirements/run.txt
+	$(STEP) "dev.txt" $(COMPILE) --group dev --constraint requirements/run.txt --output-file requirements/dev.txt
+
+# One version of each for every Python and system; no addresses, so that it works through any index.
+COMPILE = .venv-lock/bin/uv pip compile pyproject.toml --quiet --no-header --generate-hashes --universal \
+  --python-version 3.11 --fork-strategy fewest --no-emit-index-url --no-emit-find-links \
+  $(if $(UPGRADE),--upgrade)
+
+# --- checks --------------------------------------------------------------------------------------
+
+.PHONY: check
+check: .venv/stamp ## all that needs no cluster, in under two minutes
+	$(STEP) "format" $(BIN)/ruff format --quiet --check .
+	$(STEP) "lint" $(BIN)/ruff check --quiet .
+	$(STEP) "types" $(BIN)/mypy --no-error-summary
+	$(STEP) "imports" $(BIN)/lint-imports
+	$(STEP) "generated files" $(BIN)/python -m tools.generate --check
+	$(STEP) "unit tests" $(BIN)/python -m pytest -q -n auto -m "not controlplane"
+
+.PHONY: test
+test: check ## check, then the suite against the local control plane
+	$(STEP) "control plane tests" $(BIN)/python -m pytest -q -m controlplane
+
+.PHONY: coverage
+coverage: .venv/stamp ## unit tests with branch coverage
+	$(STEP) "coverage" $(BIN)/python -m pytest -q -n auto -m "not controlplane" --cov
+
+.PHONY: format
+format: .venv/stamp ## format, and repair what the linter can
+	$(STEP) "repair" $(BIN)/ruff check --quiet --fix-only .
+	$(STEP) "format" $(BIN)/ruff format --quiet .
+
+.PHONY: generate
+generate: .venv/stamp ## write the files that are made from declarations
+	$(STEP) "generated files" $(BIN)/python -m tools.generate
+
+# --- cluster and demo ----------------------------------------------------------------------------
+
+.PHONY: demo
+demo: .venv/stamp ## break a local cluster and see the audit name the cause (KEEP=1: leave it up)
+	@KEEP=$(KEEP) $(PYTHON_RUN) -m demo
+
+.PHONY: cluster-up cluster-down cluster-status
+cluster-up: .venv/stamp ## start the local control plane
+	@$(PYTHON_RUN) -m controlplane up
+
+cluster-down: .venv/stamp ## stop it
+	@$(PYTHON_RUN) -m controlplane down
+
+cluster-status: .venv/stamp ## tell whether it runs, and how to reach it
+	@$(PYTHON_RUN) -m controlplane status
+
+# -------------------------------------------------------------------------------------------------
+
+.PHONY: clean
+clean: ## remove what was built here: environments, caches, coverage
+	@rm -rf .venv .venv-lock build dist .coverage* .hypothesis .*_cache
+	@find operator dev tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""When to ask, and what changed since the last answer."""

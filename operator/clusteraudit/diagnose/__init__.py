@@ -1,0 +1,1 @@
+"""Which finding is the cause: chains from symptom to root."""

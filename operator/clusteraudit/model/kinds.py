@@ -1,0 +1,135 @@
+"""The kinds that the model holds, and how their rows are indexed: data, no code to extend."""
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+
+from clusteraudit.model import rows
+from clusteraudit.model.rows import PodRow, Ref, Row, WorkloadRow
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of the API and the row that is kept of it."""
+
+    name: str
+    api_version: str
+    plural: str
+    row: type[Row]
+    namespaced: bool = True
+
+    @property
+    def group(self) -> str:
+        """The API group, empty for core."""
+        return self.api_version.rpartition("/")[0]
+
+
+WORKLOADS = ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job")
+API_GROUPS = "APIGroup"
+
+_ALL = (
+    Kind("Node", "v1", "nodes", rows.NodeRow, namespaced=False),
+    Kind("Namespace", "v1", "namespaces", rows.NamespaceRow, namespaced=False),
+    Kind("Pod", "v1", "pods", rows.PodRow),
+    Kind("PersistentVolumeClaim", "v1", "persistentvolumeclaims", rows.ClaimRow),
+    Kind("PersistentVolume", "v1", "persistentvolumes", rows.VolumeRow, namespaced=False),
+    Kind("Service", "v1", "services", rows.ServiceRow),
+    Kind("ResourceQuota", "v1", "resourcequotas", rows.QuotaRow),
+    Kind("LimitRange", "v1", "limitranges", rows.LimitRangeRow),
+    Kind(
+        "StorageClass",
+        "storage.k8s.io/v1",
+        "storageclasses",
+        rows.StorageClassRow,
+        namespaced=False,
+    ),
+    Kind("NetworkPolicy", "networking.k8s.io/v1", "networkpolicies", rows.PolicyRow),
+    Kind("PodDisruptionBudget", "policy/v1", "poddisruptionbudgets", rows.BudgetRow),
+    Kind("EndpointSlice", "discovery.k8s.io/v1", "endpointslices", rows.EndpointSliceRow),
+    Kind("Deployment", "apps/v1", "deployments", rows.WorkloadRow),
+    Kind("ReplicaSet", "apps/v1", "replicasets", rows.WorkloadRow),
+    Kind("StatefulSet", "apps/v1", "statefulsets", rows.WorkloadRow),
+    Kind("DaemonSet", "apps/v1", "daemonsets", rows.WorkloadRow),
+    Kind("Job", "batch/v1", "jobs", rows.WorkloadRow),
+    Kind("NodeMetrics", "metrics.k8s.io/v1beta1", "nodes", rows.UsageRow, namespaced=False),
+    Kind("PodMetrics", "metrics.k8s.io/v1beta1", "pods", rows.UsageRow),
+)
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _ALL}
+"""Every audited kind by its name."""
+
+USAGE = ("NodeMetrics", "PodMetrics")
+"""Kinds that are polled, since metrics.k8s.io has no watch."""
+
+METADATA_ONLY = ("ReplicaSet", "Job")
+"""Kinds of which only ownership is read: 10,000 Deployments hold 100,000 old ReplicaSets."""
+
+
+def ref(kind: str, namespace: str, name: str) -> Ref:
+    """The reference to an object of an audited kind."""
+    return Ref(KINDS[kind].api_version, kind, namespace, name)
+
+
+def owner_of(row: Row) -> Ref | None:
+    """The controller of a pod or a workload."""
+    if isinstance(row, PodRow):
+        return row.template.owner
+    return row.owner if isinstance(row, WorkloadRow) else None
+
+
+@dataclass(frozen=True)
+class Index:
+    """Rows of some kinds by a key that each row yields; no key, no entry.
+
+    A key that is a pair is grouped by its first part: `Store.group` names the second ones.
+    """
+
+    kinds: tuple[str, ...]
+    key: Callable[[Row], Hashable | None]
+
+
+def _node(row: Row) -> Hashable | None:
+    return row.node if isinstance(row, PodRow) and row.node and row.active else None
+
+
+def _labels(row: Row) -> Hashable | None:
+    if isinstance(row, PodRow):
+        return (row.namespace, row.template.labels) if row.active else None
+    template = row.template if isinstance(row, WorkloadRow) else None
+    return (row.namespace, template.labels) if template else None
+
+
+def _service(row: Row) -> Hashable | None:
+    return (row.namespace, row.service) if isinstance(row, rows.EndpointSliceRow) else None
+
+
+def _namespace(row: Row) -> Hashable:
+    return row.namespace
+
+
+def _dns(row: Row) -> Hashable | None:
+    return True if isinstance(row, rows.ServiceRow) and is_cluster_dns(row) else None
+
+
+def is_cluster_dns(service: rows.ServiceRow) -> bool:
+    """Whether it is the cluster's DNS, by the names and the label that distributions give it."""
+    return (
+        service.key in {("kube-system", "kube-dns"), ("openshift-dns", "dns-default")}
+        or service.namespace == "kube-system"
+        and service.labels.get("k8s-app") == "kube-dns"
+    )
+
+
+def _waiting(row: Row) -> Hashable | None:
+    return True if isinstance(row, PodRow) and row.unplaced else None
+
+
+INDEXES: Mapping[str, Index] = {
+    "children": Index((*WORKLOADS, "Pod"), owner_of),
+    "pods_on": Index(("Pod",), _node),
+    "pods_by_labels": Index(("Pod",), _labels),
+    "templates_by_labels": Index(WORKLOADS, _labels),
+    "unplaced": Index(("Pod",), _waiting),
+    "policies_in": Index(("NetworkPolicy",), _namespace),
+    "budgets_in": Index(("PodDisruptionBudget",), _namespace),
+    "slices_of": Index(("EndpointSlice",), _service),
+    "cluster_dns": Index(("Service",), _dns),
+}

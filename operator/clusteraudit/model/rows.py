@@ -1,0 +1,261 @@
+"""Rows: what the model keeps of an object, and no more.
+
+A row is frozen, hashable and outside of the garbage collector's sight (`gc=False`): it holds keys
+and values, never another row. Times are seconds since the epoch, amounts integers in the base unit
+of their resource (millicores for cpu, else bytes or a count).
+"""
+
+import msgspec
+
+from clusteraudit.model.selectors import Labels, LabelSelector, NodeSelector, Requirement
+from clusteraudit.model.tolerations import Taint, Toleration
+
+Key = tuple[str, str]
+"""Namespace (empty for cluster-scoped kinds) and name."""
+
+Amounts = tuple[tuple[str, int], ...]
+"""Amounts by resource, sorted by name."""
+
+
+def amount_of(amounts: Amounts, resource: str) -> int:
+    """The amount of `resource`, 0 where it is not listed."""
+    for name, value in amounts:
+        if name == resource:
+            return value
+    return 0
+
+
+class Ref(msgspec.Struct, frozen=True, gc=False, order=True):
+    """Names an object; it need not be one that the model holds."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+
+    @property
+    def key(self) -> Key:
+        """Where its row would stand in the table of its kind."""
+        return (self.namespace, self.name)
+
+    @property
+    def group(self) -> str:
+        """The API group, empty for core."""
+        return self.api_version.rpartition("/")[0]
+
+    def __str__(self) -> str:
+        """As people write it: `Deployment shop/search`, `Node a`."""
+        where = f"{self.namespace}/{self.name}" if self.namespace else self.name
+        return f"{self.kind} {where}"
+
+
+class Row(msgspec.Struct, frozen=True, gc=False):
+    """What every row has."""
+
+    namespace: str
+    name: str
+
+    @property
+    def key(self) -> Key:
+        """Where it stands in its table."""
+        return (self.namespace, self.name)
+
+
+class ContainerPort(msgspec.Struct, frozen=True, gc=False):
+    """A port that a container declares."""
+
+    name: str
+    protocol: str
+    number: int
+
+
+class PodTemplate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What pods of one workload have in common: shared by value, so that churn leaks nothing."""
+
+    labels: Labels = Labels()
+    owner: Ref | None = None
+    """The controller; None for a bare pod and for a static one."""
+    requests: Amounts = ()
+    """Effective requests, as the scheduler sums them."""
+    memory_request: int = 0
+    """Bytes that the kubelet's eviction compares usage with (spec only, overhead if not 0)."""
+    memory_limited: bool = False
+    """Every container's memory limit equals its request: usage cannot exceed it."""
+    tolerations: tuple[Toleration, ...] = ()
+    node_selector: tuple[Requirement, ...] = ()
+    node_affinity: NodeSelector | None = None
+    priority: int = 0
+    qos: str = "BestEffort"
+    static: bool = False
+    host_network: bool = False
+    dns_policy: str = "ClusterFirst"
+    ports: tuple[ContainerPort, ...] = ()
+    unmodelled: tuple[str, ...] = ()
+    """Filters of the scheduler that could refuse it and that the engine does not evaluate."""
+
+
+class PodRow(Row, frozen=True, gc=False, kw_only=True):
+    """A pod."""
+
+    template: PodTemplate
+    phase: str = "Pending"
+    node: str = ""
+    claims: tuple[str, ...] = ()
+    ready: bool = False
+    terminating: bool = False
+    gated: bool = False
+    unschedulable_since: int | None = None
+    """Since when the scheduler says Unschedulable; None where it does not."""
+    synthetic: bool = False
+    """Made from a workload's template, because the input holds no pods of it."""
+
+    @property
+    def active(self) -> bool:
+        """Whether it holds room, or asks for it."""
+        return self.phase not in {"Succeeded", "Failed"}
+
+    @property
+    def unplaced(self) -> bool:
+        """Whether it waits for a node."""
+        return self.active and not self.node and not self.terminating and not self.gated
+
+
+class NodeRow(Row, frozen=True, gc=False, kw_only=True):
+    """A node."""
+
+    labels: Labels = Labels()
+    taints: tuple[Taint, ...] = ()
+    unschedulable: bool = False
+    ready: bool | None = None
+    allocatable: Amounts = ()
+    capacity: Amounts = ()
+
+
+class NamespaceRow(Row, frozen=True, gc=False, kw_only=True):
+    """A namespace."""
+
+    labels: Labels = Labels()
+
+
+class ClaimRow(Row, frozen=True, gc=False, kw_only=True):
+    """A PersistentVolumeClaim."""
+
+    phase: str = "Pending"
+    volume: str = ""
+    storage_class: str = ""
+
+
+class VolumeRow(Row, frozen=True, gc=False, kw_only=True):
+    """A PersistentVolume."""
+
+    affinity: NodeSelector | None = None
+    zones: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Zone and region labels: the key, and the values that it joins by `__`."""
+    claim: Key | None = None
+    phase: str = "Available"
+
+
+class StorageClassRow(Row, frozen=True, gc=False, kw_only=True):
+    """A StorageClass."""
+
+    provisioner: str = ""
+    binding_mode: str = "Immediate"
+
+
+class WorkloadRow(Row, frozen=True, gc=False, kw_only=True):
+    """A controller of pods; of kinds read as metadata only, replicas and template are None."""
+
+    kind: str
+    owner: Ref | None = None
+    replicas: int | None = None
+    template: PodTemplate | None = None
+
+
+class PolicyPort(msgspec.Struct, frozen=True, gc=False):
+    """A port of a rule; no number and no name means every port of the protocol."""
+
+    protocol: str = "TCP"
+    number: int | None = None
+    end: int | None = None
+    name: str = ""
+
+
+class PolicyPeer(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A peer of a rule: selectors, or a block of addresses."""
+
+    pods: LabelSelector | None = None
+    namespaces: LabelSelector | None = None
+    cidr: str = ""
+    excepted: tuple[str, ...] = ()
+
+
+class PolicyRule(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A rule of one direction; no peers means every peer, no ports every port."""
+
+    peers: tuple[PolicyPeer, ...] = ()
+    ports: tuple[PolicyPort, ...] = ()
+
+
+class PolicyRow(Row, frozen=True, gc=False, kw_only=True):
+    """A NetworkPolicy."""
+
+    selector: LabelSelector
+    ingress: bool = True
+    egress: bool = False
+    egress_rules: tuple[PolicyRule, ...] = ()
+
+
+class BudgetRow(Row, frozen=True, gc=False, kw_only=True):
+    """A PodDisruptionBudget; the counts are None where its status is not of this generation."""
+
+    selector: LabelSelector | None = None
+    min_available: str | None = None
+    max_unavailable: str | None = None
+    disruptions_allowed: int | None = None
+    current_healthy: int | None = None
+    desired_healthy: int | None = None
+    expected_pods: int | None = None
+
+
+class ServiceRow(Row, frozen=True, gc=False, kw_only=True):
+    """A Service; without a selector, `selector` is None."""
+
+    labels: Labels = Labels()
+    selector: LabelSelector | None = None
+    cluster_ips: tuple[str, ...] = ()
+
+
+class EndpointSliceRow(Row, frozen=True, gc=False, kw_only=True):
+    """An EndpointSlice: counts, and the addresses of DNS servers only."""
+
+    service: str = ""
+    ports: tuple[ContainerPort, ...] = ()
+    ready: int = 0
+    total: int = 0
+    addresses: tuple[str, ...] = ()
+
+
+class QuotaRow(Row, frozen=True, gc=False, kw_only=True):
+    """A ResourceQuota."""
+
+    hard: Amounts = ()
+    used: Amounts = ()
+
+
+class LimitRangeRow(Row, frozen=True, gc=False, kw_only=True):
+    """A LimitRange: what a container gets that asks for nothing."""
+
+    default_requests: Amounts = ()
+    default_limits: Amounts = ()
+
+
+class UsageRow(Row, frozen=True, gc=False, kw_only=True):
+    """Usage of a node or a pod: one sample of metrics.k8s.io, memory as working set."""
+
+    cpu: int
+    memory: int
+    at: int = 0
+
+
+class ApiGroupRow(Row, frozen=True, gc=False, kw_only=True):
+    """An API group that the cluster serves, or of which the input holds objects."""

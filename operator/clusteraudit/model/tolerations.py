@@ -1,0 +1,62 @@
+"""Taints and tolerations, as the scheduler's TaintToleration plugin reads them.
+
+Source: k8s.io/api `core/v1/toleration.go`, component-helpers `scheduling/corev1/helpers.go` (1.37).
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from clusteraudit.model.selectors import Requirement
+
+UNSCHEDULABLE = "node.kubernetes.io/unschedulable"
+FILTERING = ("NoSchedule", "NoExecute")
+
+
+class Taint(msgspec.Struct, frozen=True, gc=False):
+    """A taint of a node; `time_added` in seconds since the epoch, where the API holds it."""
+
+    key: str
+    value: str = ""
+    effect: str = "NoSchedule"
+    time_added: int | None = None
+
+    def __str__(self) -> str:
+        """As kubectl prints it: `key=value:Effect`."""
+        return (
+            f"{self.key}={self.value}:{self.effect}" if self.value else f"{self.key}:{self.effect}"
+        )
+
+
+class Toleration(msgspec.Struct, frozen=True, gc=False):
+    """A toleration of a pod; an empty operator means Equal, an empty effect every effect."""
+
+    key: str = ""
+    operator: str = ""
+    value: str = ""
+    effect: str = ""
+
+    def tolerates(self, taint: Taint) -> bool:
+        """Whether this toleration admits `taint`; an empty key with Exists admits every taint."""
+        if self.effect and self.effect != taint.effect:
+            return False
+        if self.key and self.key != taint.key:
+            return False
+        return self._admits(taint.value)
+
+    def _admits(self, value: str) -> bool:
+        if self.operator == "Exists":
+            return True
+        if not self.key:
+            return False
+        if self.operator in {"Gt", "Lt"}:
+            return Requirement("", self.operator, (self.value,)).compares(value)
+        return self.operator in {"", "Equal"} and self.value == value
+
+
+def untolerated(taints: Iterable[Taint], tolerations: tuple[Toleration, ...]) -> Taint | None:
+    """The first taint that keeps a pod with these tolerations away, None where none does."""
+    for taint in taints:
+        if taint.effect in FILTERING and not any(one.tolerates(taint) for one in tolerations):
+            return taint
+    return None

@@ -1,0 +1,1 @@
+"""Shapes of all that goes out, and the status within its bounds."""

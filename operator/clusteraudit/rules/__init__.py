@@ -1,0 +1,1 @@
+"""What can be wrong: one file per rule, none of which knows another."""

@@ -1,0 +1,1 @@
+"""What if: a cluster in, an answer out; nothing is changed."""

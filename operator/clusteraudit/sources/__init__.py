@@ -1,0 +1,1 @@
+"""From outside into the model: live watches and snapshot files."""
