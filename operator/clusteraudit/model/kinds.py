@@ -111,10 +111,8 @@ def _dns(row: Row) -> Hashable | None:
 
 def is_cluster_dns(service: rows.ServiceRow) -> bool:
     """Whether it is the cluster's DNS, by the names and the label that distributions give it."""
-    return (
-        service.key in {("kube-system", "kube-dns"), ("openshift-dns", "dns-default")}
-        or service.namespace == "kube-system"
-        and service.labels.get("k8s-app") == "kube-dns"
+    return service.key in {("kube-system", "kube-dns"), ("openshift-dns", "dns-default")} or (
+        service.namespace == "kube-system" and service.labels.get("k8s-app") == "kube-dns"
     )
 
 

@@ -1,7 +1,8 @@
 """Kubernetes quantities as exact integers.
 
 Source: apimachinery `pkg/api/resource/quantity.go`, `suffix.go`. What the API server would refuse
-is a QuantityError here; amounts round up (away from zero) and are capped at int64, as `MilliValue` and `Value` do.
+is a QuantityError here; amounts round up, away from zero, and are capped at int64, as `MilliValue`
+and `Value` do.
 """
 
 import re
@@ -25,17 +26,17 @@ class QuantityError(ValueError):
     """Not a quantity that the API server would accept."""
 
 
-def cpu(text: str | int) -> int:
+def cpu(text: str | float) -> int:
     """Millicores of a CPU quantity, rounded up: `250m` and `0.25` are 250."""
     return _scaled(text, MILLI)
 
 
-def whole(text: str | int) -> int:
+def whole(text: str | float) -> int:
     """The value of any other quantity, rounded up: bytes or a count."""
     return _scaled(text, 1)
 
 
-def amount(resource: str, text: str | int) -> int:
+def amount(resource: str, text: str | float) -> int:
     """The quantity in the base unit of `resource`: millicores for cpu, else bytes or a count."""
     return cpu(text) if resource == "cpu" else whole(text)
 
@@ -69,14 +70,26 @@ def _floor_tenth(value: int, unit: int) -> str:
     return f"{sign}{tenths // 10}" if tenths % 10 == 0 else f"{sign}{tenths / 10}"
 
 
-def _scaled(text: str | int, scale: int) -> int:
-    if isinstance(text, int) and not isinstance(text, bool):
-        return _capped(text * scale)
-    if not isinstance(text, str):
+def nanos(text: str | float) -> int:
+    """Billionths of a quantity, exact but for what is finer; sums of them round only once.
+
+    A number is read as the text that it has in JSON, as the API server reads it.
+    """
+    if isinstance(text, bool) or not isinstance(text, str | int | float):
         raise QuantityError(f"{text!r} is not a quantity")
-    numerator, denominator = _ratio(text)
-    nanos = _away(numerator * _NANO, denominator)  # what is finer than nano is not kept
-    return _capped(_away(nanos * scale, _NANO))
+    if isinstance(text, int):
+        return text * _NANO
+    numerator, denominator = _ratio(text if isinstance(text, str) else repr(text))
+    return _away(numerator * _NANO, denominator)
+
+
+def base(resource: str, billionths: int) -> int:
+    """Billionths in the base unit of `resource`, rounded up and capped."""
+    return _capped(_away(billionths * (MILLI if resource == "cpu" else 1), _NANO))
+
+
+def _scaled(text: str | float, scale: int) -> int:
+    return _capped(_away(nanos(text) * scale, _NANO))
 
 
 def _away(numerator: int, denominator: int) -> int:

@@ -29,9 +29,11 @@ from clusteraudit.model.quantity import MAX, QuantityError, amount, cores, cpu, 
         ("8Ei", MAX),
         ("123456789012345678901Gi", MAX),
         (7, 7),
+        (1.5, 2),
+        (1e22, MAX),
     ],
 )
-def test_values_round_up_and_are_capped(text: str | int, value: int) -> None:
+def test_values_round_up_and_are_capped(text: str | float, value: int) -> None:
     assert whole(text) == value
 
 
@@ -47,7 +49,7 @@ def test_values_round_up_and_are_capped(text: str | int, value: int) -> None:
         ("1.0001", 1001),
     ],
 )
-def test_cpu_is_in_millicores(text: str | int, milli: int) -> None:
+def test_cpu_is_in_millicores(text: str | float, milli: int) -> None:
     assert cpu(text) == milli
 
 
@@ -56,7 +58,7 @@ def test_cpu_is_in_millicores(text: str | int, milli: int) -> None:
     [
         *["", " 1", "1 ", "1 Gi", "1K", "1ki", "1mi", "1e", "1e3Ki", "1_000", "nan", "Infinity"],
         *["\u0663", "\uff11", ".", "+", "-", "i", "1.2.3", "--1", "0x10", "1e99999"],
-        *["1e" + "9" * 800, "9" * 5000, True, 1.5, None],
+        *["1e" + "9" * 800, "9" * 5000, True, None, float("nan")],
     ],
 )
 def test_refused(text: str) -> None:

@@ -1,0 +1,184 @@
+"""The doors by which rules and experiments read a cluster; each notes what it opened."""
+
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from heapq import heappop, heappush
+from typing import Concatenate, ParamSpec, TypeVar, cast
+
+from clusteraudit.model.kinds import API_GROUPS, KINDS
+from clusteraudit.model.recorder import VALUE, Opener, Recorder
+from clusteraudit.model.rows import PodRow, PodTemplate, Ref, Row, WorkloadRow
+from clusteraudit.model.store import NOT_READ, TEMPLATES, Cell, Evidence, Store
+
+R = TypeVar("R", bound=Row)
+T = TypeVar("T")
+P = ParamSpec("P")
+
+
+class Deadlines:
+    """When an answer can change though no object does."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[int, int, Opener]] = []
+        self._of: dict[Opener, set[int]] = {}
+        self._order = 0
+
+    def note(self, opener: Opener, when: int) -> None:
+        """Ask `opener` again at `when`."""
+        due = self._of.setdefault(opener, set())
+        if when not in due:
+            due.add(when)
+            self._order += 1
+            heappush(self._heap, (when, self._order, opener))
+
+    def forget(self, opener: Opener) -> None:
+        """Drop what `opener` waited for."""
+        self._of.pop(opener, None)
+
+    def due(self, now: int) -> set[Opener]:
+        """Take out all whose time has come."""
+        ready: set[Opener] = set()
+        while self._heap and self._heap[0][0] <= now:
+            when, _, opener = heappop(self._heap)
+            if when in self._of.get(opener, ()):
+                ready.add(opener)
+        return ready
+
+    def next(self) -> int | None:
+        """The earliest deadline, None where nobody waits."""
+        while self._heap:
+            when, _, opener = self._heap[0]
+            if when in self._of.get(opener, ()):
+                return when
+            heappop(self._heap)
+        return None
+
+
+class Cluster:
+    """A cluster to read; what is read is recorded for the opener that reads."""
+
+    def __init__(self, store: Store, now: int) -> None:
+        self._store = store
+        self._now = now
+        self.recorder = Recorder()
+        self.deadlines = Deadlines()
+
+    def at(self, now: int) -> None:
+        """Move the time on; it never goes back."""
+        self._now = max(now, self._now)
+
+    # Doors
+
+    def get(self, kind: type[R], ref: Ref) -> R | None:
+        """The row of an object, None where the model holds none."""
+        return self.find(kind, ref.kind, ref.namespace, ref.name)
+
+    def find(self, row: type[R], kind: str, namespace: str, name: str) -> R | None:
+        """The row of an object by its names."""
+        self.recorder.note(("row", kind, (namespace, name)))
+        found = self._store.tables.get(kind, {}).get((namespace, name))
+        return found if isinstance(found, row) else None
+
+    def all(self, row: type[R], kind: str) -> list[R]:
+        """Every row of a kind, by key."""
+        self.recorder.note(("table", kind))
+        rows = self._store.tables[kind]
+        return [one for key in sorted(rows) if isinstance(one := rows[key], row)]
+
+    def bucket(self, row: type[R], index: str, at: Hashable) -> list[R]:
+        """The rows that an index holds under a key, by kind and key."""
+        self.recorder.note(("bucket", index, at))
+        found = self._store.buckets[index].get(at, {})
+        rows = (found[entry] for entry in sorted(found))
+        return [one for one in rows if isinstance(one, row)]
+
+    def group(self, index: str, first: Hashable) -> tuple[Hashable, ...]:
+        """The second parts of an index's keys whose first part this is."""
+        self.recorder.note(("group", index, first))
+        return tuple(self._store.groups[index].get(first, ()))
+
+    def templates(self) -> Mapping[PodTemplate, int]:
+        """How many pods there are of each template; terminal and terminating ones do not count."""
+        self.recorder.note(TEMPLATES)
+        return self._store.templates
+
+    def evidence(self, kind: str) -> Evidence:
+        """How much of a kind is known."""
+        self.recorder.note(("evidence", kind))
+        return self._store.evidence.get(kind, NOT_READ)
+
+    def complete(self, kind: str) -> bool:
+        """Whether what the model does not hold of a kind does not exist."""
+        return self.evidence(kind).state == "complete"
+
+    def serves(self, group: str) -> bool:
+        """Whether the API group is served."""
+        self.recorder.note(("row", API_GROUPS, ("", group)))
+        return ("", group) in self._store.tables[API_GROUPS]
+
+    def older(self, since: int, than: int) -> bool:
+        """Whether `since` is at least `than` seconds ago; until then, a deadline is noted.
+
+        For rules only: a derived value has no deadline of its own.
+        """
+        when = since + than
+        if when <= self._now:
+            return True
+        if self.recorder.current is not None:
+            self.deadlines.note(self.recorder.current, when)
+        return False
+
+    # Descent
+
+    def pods_of(self, workload: Ref) -> list[PodRow]:
+        """The pods that a workload owns, by way of the controllers between; a bare pod itself."""
+        if workload.kind == "Pod":
+            pod = self.get(PodRow, workload)
+            return [pod] if pod else []
+        return sorted(self._descend(workload, set()), key=lambda pod: pod.key)
+
+    def _descend(self, owner: Ref, seen: set[Ref]) -> Iterator[PodRow]:
+        if owner in seen:  # owners may form a circle: nothing forbids it
+            return
+        seen.add(owner)
+        for child in self.bucket(Row, "children", owner):
+            if isinstance(child, PodRow):
+                yield child
+            elif isinstance(child, WorkloadRow):
+                yield from self._descend(_ref_of(child), seen)
+
+    def owner(self, pod: PodRow) -> Ref:
+        """The workload that speaks for a pod: the last of its owners that is known or named."""
+        speaker = Ref("v1", "Pod", pod.namespace, pod.name)
+        owner, seen = pod.template.owner, set[Ref]()
+        while owner is not None and owner not in seen:
+            seen.add(owner)
+            speaker = owner
+            row = self.get(WorkloadRow, owner)
+            owner = row.owner if row else None
+        return speaker
+
+    # Derived values
+
+    def derived(self, cell: Cell, make: Callable[[], T]) -> T:
+        """A value that is made once, kept, and made anew when what it was made of changes."""
+        if self.recorder.current is None:
+            return make()
+        return cast("T", self.recorder.value(cell, make))
+
+
+def derived(
+    function: Callable[Concatenate[Cluster, P], T],
+) -> Callable[Concatenate[Cluster, P], T]:
+    """Make a pure function of the cluster a door: kept per arguments, with early cut-off."""
+
+    def door(cluster: Cluster, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        cell = (VALUE, function, args, tuple(sorted(kwargs.items())))
+        return cluster.derived(cell, lambda: function(cluster, *args, **kwargs))
+
+    door.__doc__ = function.__doc__
+    door.__name__ = function.__name__
+    return door
+
+
+def _ref_of(row: WorkloadRow) -> Ref:
+    return Ref(KINDS[row.kind].api_version, row.kind, row.namespace, row.name)

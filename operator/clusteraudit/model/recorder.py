@@ -1,0 +1,138 @@
+"""Who read what: so that a change asks again exactly those whose answer it can change.
+
+An opener is whoever reads: a subject with its rules, a cluster rule, or a derived value, which is
+itself a cell that others open. A derived value that a change leaves equal asks nobody.
+"""
+
+from collections.abc import Callable, Hashable, Iterable
+
+from clusteraudit.model.store import Cell
+
+Opener = Hashable
+
+VALUE = "value"
+
+
+class Recorder:
+    """Openers by cell and cells by opener, and the derived values."""
+
+    def __init__(self) -> None:
+        self.openers: dict[Cell, set[Opener]] = {}
+        self.opened: dict[Opener, set[Cell]] = {}
+        self.values: dict[Cell, object] = {}
+        self._makers: dict[Cell, Callable[[], object]] = {}
+        self._suspects: set[Cell] = set()
+        self._stale: set[Cell] = set()
+        self._dirty: set[Opener] = set()
+        self._orphans: set[Cell] = set()
+        self._current: list[Opener] = []
+
+    def begin(self, opener: Opener) -> None:
+        """From here on `opener` reads; what it had opened before is forgotten."""
+        self.forget(opener)
+        self._current.append(opener)
+
+    def end(self) -> None:
+        """The last opener is done."""
+        self._current.pop()
+
+    @property
+    def current(self) -> Opener | None:
+        """Who reads now; None for a reader that is never asked again."""
+        return self._current[-1] if self._current else None
+
+    def note(self, cell: Cell) -> None:
+        """The current opener read `cell`."""
+        if self._current:
+            opener = self._current[-1]
+            self.openers.setdefault(cell, set()).add(opener)
+            self.opened.setdefault(opener, set()).add(cell)
+
+    def forget(self, opener: Opener) -> None:
+        """Drop all that `opener` had read."""
+        for cell in self.opened.pop(opener, ()):
+            openers = self.openers[cell]
+            openers.discard(opener)
+            if not openers:
+                del self.openers[cell]
+                if cell in self.values:
+                    self._orphans.add(cell)
+
+    def value(self, cell: Cell, make: Callable[[], object]) -> object:
+        """The derived value of `cell`, made at its first reading; raises what `make` raised."""
+        self.note(cell)
+        self._settle(cell)
+        if cell not in self.values:
+            self._makers[cell] = make
+            self.values[cell] = self._evaluate(cell)
+        value = self.values[cell]
+        if isinstance(value, Exception):
+            raise value
+        return value
+
+    def dirty(self, touched: Iterable[Cell]) -> set[Opener]:
+        """Whom to ask again after these cells changed; derived values are brought up to date."""
+        self._dirty, self._stale = set(), set()
+        for cell in touched:
+            self._spread(cell)
+        self._suspects = self._reach(self._stale)
+        for cell in list(self._suspects):
+            self._settle(cell)
+        return self._dirty
+
+    def sweep(self) -> None:
+        """Drop derived values that nobody reads any more."""
+        while self._orphans:
+            cell = self._orphans.pop()
+            if cell in self.values and cell not in self.openers:
+                self.values.pop(cell)
+                self._makers.pop(cell)
+                self.forget(cell)
+
+    def _spread(self, cell: Cell) -> None:
+        for opener in self.openers.get(cell, ()):
+            if isinstance(opener, tuple) and opener[0] == VALUE:
+                self._stale.add(opener)
+            else:
+                self._dirty.add(opener)
+
+    def _reach(self, cells: Iterable[Cell]) -> set[Cell]:
+        reached, queue = set[Cell](), list(cells)
+        while queue:
+            cell = queue.pop()
+            if cell not in reached:
+                reached.add(cell)
+                openers = self.openers.get(cell, ())
+                queue += [one for one in openers if isinstance(one, tuple) and one[0] == VALUE]
+        return reached
+
+    def _settle(self, cell: Cell) -> None:
+        """Make a suspect anew, if what it was made of did change."""
+        if cell not in self._suspects:
+            return
+        self._suspects.discard(cell)
+        for part in list(self.opened.get(cell, ())):
+            self._settle(part)
+        if cell in self._stale and cell in self.values:
+            self._remake(cell)
+
+    def _remake(self, cell: Cell) -> None:
+        old, new = self.values[cell], self._evaluate(cell)
+        self.values[cell] = new
+        if _differ(old, new):
+            self._spread(cell)
+
+    def _evaluate(self, cell: Cell) -> object:
+        self.begin(cell)
+        try:
+            return self._makers[cell]()
+        except Exception as error:  # kept as the value: whoever reads it fails, nobody else
+            return error
+        finally:
+            self.end()
+
+
+def _differ(old: object, new: object) -> bool:
+    if isinstance(old, Exception) and isinstance(new, Exception):
+        return repr(old) != repr(new)
+    return old != new

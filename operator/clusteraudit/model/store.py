@@ -1,0 +1,248 @@
+"""The Store: the tables of rows, and the one place where they change.
+
+Every change names the cells that it touched; who had opened one of them is asked again.
+"""
+
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Literal
+
+import msgspec
+
+from clusteraudit.model.kinds import API_GROUPS, INDEXES, KINDS, WORKLOADS, Index, owner_of, ref
+from clusteraudit.model.rows import ApiGroupRow, Key, PodRow, PodTemplate, Ref, Row, WorkloadRow
+
+Cell = tuple[Hashable, ...]
+"""Something that can be read and can change: a row, a bucket of an index, a table, a value."""
+
+TEMPLATES: Cell = ("templates",)
+
+
+class Evidence(msgspec.Struct, frozen=True, gc=False):
+    """How much of a kind the model holds, and why it is not all."""
+
+    state: Literal["none", "partial", "complete"]
+    reason: str = ""
+    since: int | None = None
+
+
+NOT_READ = Evidence("none", "NotRead")
+COMPLETE = Evidence("complete")
+
+
+class Change(msgspec.Struct, frozen=True, gc=False):
+    """An object as it now is; no row: it is gone."""
+
+    kind: str
+    key: Key
+    row: Row | None
+
+
+class Touched(msgspec.Struct):
+    """What changes did: cells that no longer hold what they held, subjects born and gone."""
+
+    cells: set[Cell] = msgspec.field(default_factory=set)
+    born: set[Ref] = msgspec.field(default_factory=set)
+    gone: set[Ref] = msgspec.field(default_factory=set)
+
+    def appears(self, subject: Ref) -> None:
+        """Note a subject that is new, or back before anybody saw it go."""
+        if subject in self.gone:
+            self.gone.remove(subject)
+        else:
+            self.born.add(subject)
+
+    def disappears(self, subject: Ref) -> None:
+        """Note a subject that is no more, or never was for anybody."""
+        if subject in self.born:
+            self.born.remove(subject)
+        else:
+            self.gone.add(subject)
+
+
+Bucket = dict[tuple[str, Key], Row]
+
+
+class Store:
+    """Tables, indexes and evidence. One thread owns it; nobody else reads it."""
+
+    def __init__(self) -> None:
+        self.tables: dict[str, dict[Key, Row]] = {name: {} for name in (*KINDS, API_GROUPS)}
+        self.buckets: dict[str, dict[Hashable, Bucket]] = {name: {} for name in INDEXES}
+        self.groups: dict[str, dict[Hashable, dict[Hashable, None]]] = {n: {} for n in INDEXES}
+        self.workloads: dict[Ref, int] = {}
+        self.evidence: dict[str, Evidence] = {API_GROUPS: COMPLETE}
+        self.templates: dict[PodTemplate, int] = {}
+        self._pool: dict[PodTemplate, tuple[PodTemplate, int]] = {}
+
+    def apply(self, changes: Iterable[Change]) -> Touched:
+        """Make the changes; a row equal to the one that stands touches nothing."""
+        touched = Touched()
+        for change in changes:
+            old = self.tables[change.kind].get(change.key)
+            if old != change.row:
+                self._replace(change.kind, change.key, old, change.row, touched)
+        return touched
+
+    def learn(self, evidence: Mapping[str, Evidence]) -> Touched:
+        """Take over what is now known of the kinds named."""
+        changed = {kind for kind, new in evidence.items() if self.evidence.get(kind) != new}
+        self.evidence.update(evidence)
+        return Touched({("evidence", kind) for kind in changed})
+
+    def subjects(self, kind: str) -> Iterable[Ref]:
+        """Every subject of a kind; `Workload` stands for the owners of pods, bare pods included."""
+        if kind == "Workload":
+            return self.workloads.keys()
+        return (ref(kind, *key) for key in self.tables[kind])
+
+    def _replace(
+        self, kind: str, key: Key, old: Row | None, new: Row | None, touched: Touched
+    ) -> None:
+        self._count(kind, old, -1, touched)
+        self._share(old, new, touched)
+        if new is None:
+            del self.tables[kind][key]
+        else:
+            self.tables[kind][key] = new
+        self._adopt(kind, key, old, new, touched)
+        self._reindex(kind, key, old, new, touched)
+        self._count(kind, new, +1, touched)
+        touched.cells |= {("row", kind, key), ("table", kind)}
+        if kind not in WORKLOADS and kind != "Pod" and (old is None) != (new is None):
+            self._life(kind, key, new, touched)
+
+    def _life(self, kind: str, key: Key, new: Row | None, touched: Touched) -> None:
+        if kind in KINDS:
+            (touched.disappears if new is None else touched.appears)(ref(kind, *key))
+
+    # Templates: shared by value, counted, so that those of which no pod is left go.
+
+    def _share(self, old: Row | None, new: Row | None, touched: Touched) -> None:
+        if isinstance(new, PodRow):
+            template, count = self._pool.get(new.template, (new.template, 0))
+            self._pool[template] = (template, count + 1)
+            msgspec.structs.force_setattr(new, "template", template)
+            self._tally(new, +1)
+        if isinstance(old, PodRow):
+            template, count = self._pool.pop(old.template)
+            if count > 1:
+                self._pool[template] = (template, count - 1)
+            self._tally(old, -1)
+        if _shape(old) != _shape(new):
+            touched.cells.add(TEMPLATES)
+
+    def _tally(self, pod: PodRow, step: int) -> None:
+        if not _lives(pod):
+            return
+        count = self.templates.get(pod.template, 0) + step
+        if count:
+            self.templates[pod.template] = count
+        else:
+            del self.templates[pod.template]
+
+    # Workloads: who is asked about pods. The last owner that is known, or named, speaks for them.
+
+    def _speaker(self, kind: str, row: Row) -> Ref | None:
+        if isinstance(row, PodRow) and not row.active:
+            return None
+        owner = owner_of(row)
+        if owner is None:
+            return ref(kind, row.namespace, row.name)
+        return None if self._known(owner) else owner
+
+    def _known(self, owner: Ref) -> bool:
+        kind = KINDS.get(owner.kind)
+        known = kind is not None and kind.group == owner.group
+        return known and owner.key in self.tables[owner.kind]
+
+    def _count(self, kind: str, row: Row | None, step: int, touched: Touched) -> None:
+        if row is not None and isinstance(row, PodRow | WorkloadRow):
+            speaker = self._speaker(kind, row)
+            if speaker is not None:
+                self._add(speaker, step, touched)
+
+    def _adopt(
+        self, kind: str, key: Key, old: Row | None, new: Row | None, touched: Touched
+    ) -> None:
+        """An owner came or went: it speaks for its children, or its name alone does."""
+        if kind not in WORKLOADS or (old is None) == (new is None):
+            return
+        owner = ref(kind, *key)
+        children = self.buckets["children"].get(owner, {}).values()
+        orphans = sum(not isinstance(child, PodRow) or child.active for child in children)
+        if orphans:
+            self._add(owner, orphans if new is None else -orphans, touched)
+
+    def _add(self, subject: Ref, step: int, touched: Touched) -> None:
+        before = self.workloads.get(subject, 0)
+        after = before + step
+        if after:
+            self.workloads[subject] = after
+        else:
+            self.workloads.pop(subject, None)
+        if not before:
+            touched.appears(subject)
+        elif not after:
+            touched.disappears(subject)
+
+    # Indexes
+
+    def _reindex(
+        self, kind: str, key: Key, old: Row | None, new: Row | None, touched: Touched
+    ) -> None:
+        for name, index in _INDEXES_OF.get(kind, ()):
+            before = None if old is None else index.key(old)
+            after = None if new is None else index.key(new)
+            if before is not None:
+                touched.cells.add(("bucket", name, before))
+                if before != after:
+                    self._unfile(name, before, (kind, key), touched)
+            if after is not None and new is not None:
+                touched.cells.add(("bucket", name, after))
+                self._file(name, after, (kind, key), new, touched)
+
+    def _file(
+        self, name: str, at: Hashable, entry: tuple[str, Key], row: Row, touched: Touched
+    ) -> None:
+        bucket = self.buckets[name].setdefault(at, {})
+        if not bucket and isinstance(at, tuple):
+            self.groups[name].setdefault(at[0], {})[at[1]] = None
+            touched.cells.add(("group", name, at[0]))
+        bucket[entry] = row
+
+    def _unfile(self, name: str, at: Hashable, entry: tuple[str, Key], touched: Touched) -> None:
+        bucket = self.buckets[name][at]
+        del bucket[entry]
+        if bucket:
+            return
+        del self.buckets[name][at]
+        if isinstance(at, tuple):
+            group = self.groups[name][at[0]]
+            del group[at[1]]
+            if not group:
+                del self.groups[name][at[0]]
+            touched.cells.add(("group", name, at[0]))
+
+
+def _lives(row: Row | None) -> bool:
+    return isinstance(row, PodRow) and row.active and not row.terminating
+
+
+def _shape(row: Row | None) -> PodTemplate | None:
+    return row.template if isinstance(row, PodRow) and _lives(row) else None
+
+
+def api_group(name: str) -> Change:
+    """An API group that the cluster serves."""
+    return Change(API_GROUPS, ("", name), ApiGroupRow("", name))
+
+
+def _indexes_of() -> dict[str, list[tuple[str, Index]]]:
+    of: dict[str, list[tuple[str, Index]]] = {}
+    for name, index in INDEXES.items():
+        for kind in index.kinds:
+            of.setdefault(kind, []).append((name, index))
+    return of
+
+
+_INDEXES_OF = _indexes_of()
