@@ -13,8 +13,14 @@ Quantities = dict[str, Quantity]
 Count = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 
 
-class Document(msgspec.Struct, gc=False, rename="camel", omit_defaults=True, kw_only=True):
+class Document(
+    msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True, kw_only=True
+):
     """What every part of a document is made of."""
+
+
+class Present(Document, kw_only=True):
+    """Something of which only its presence is read."""
 
 
 class Annotations(Document, kw_only=True):
@@ -83,7 +89,7 @@ class Required(Document, kw_only=True):
 class PodTerms(Document, kw_only=True):
     """Pod affinity: whether anything is required."""
 
-    required_during_scheduling_ignored_during_execution: list[msgspec.Raw] = []
+    required_during_scheduling_ignored_during_execution: list[Present] = []
 
 
 class Affinity(Document, kw_only=True):
@@ -139,7 +145,7 @@ class Volume(Document, kw_only=True):
 
     name: str
     persistent_volume_claim: ClaimSource | None = None
-    ephemeral: msgspec.Raw | None = None
+    ephemeral: Present | None = None
 
 
 class Spread(Document, kw_only=True):
@@ -168,7 +174,7 @@ class PodSpec(Document, kw_only=True):
     tolerations: list[TolerationDoc] = []
     topology_spread_constraints: list[Spread] = []
     scheduling_gates: list[Gate] = []
-    resource_claims: list[msgspec.Raw] = []
+    resource_claims: list[Present] = []
     containers: list[Container] = []
     init_containers: list[Container] = []
     overhead: Quantities = {}

@@ -1,0 +1,330 @@
+"""From a document to a row: pure, one function per kind.
+
+Adding a kind is a document, a row and a function here.
+"""
+
+from collections.abc import Callable, Mapping
+
+from clusteraudit.model import requests as reckon
+from clusteraudit.model import rows
+from clusteraudit.model.kinds import KINDS
+from clusteraudit.model.quantity import QuantityError
+from clusteraudit.model.requests import Billionths, exact, rounded
+from clusteraudit.model.rows import Ref, Row
+from clusteraudit.model.selectors import LabelSelector, SelectorError, equal_to
+from clusteraudit.model.tolerations import Taint
+from clusteraudit.sources import documents as docs
+from clusteraudit.sources.convert import amounts, labels, node_selector, owner, seconds, selector
+from clusteraudit.sources.feed import TranslateError
+from clusteraudit.sources.pods import ephemeral_claims, template_of
+
+_ZONE_LABELS = (
+    "topology.kubernetes.io/zone",
+    "topology.kubernetes.io/region",
+    "failure-domain.beta.kubernetes.io/zone",
+    "failure-domain.beta.kubernetes.io/region",
+)
+_DNS_PORTS = frozenset({53, 5353})
+
+
+def node(document: docs.NodeDoc) -> Row:
+    """A node."""
+    meta = document.metadata
+    return rows.NodeRow(
+        "",
+        meta.name,
+        labels=labels(meta.labels),
+        taints=tuple(
+            Taint(one.key, one.value, one.effect, seconds(one.time_added))
+            for one in document.spec.taints
+        ),
+        unschedulable=document.spec.unschedulable,
+        ready=_condition(document.status.conditions, "Ready"),
+        allocatable=amounts(document.status.allocatable),
+        capacity=amounts(document.status.capacity),
+    )
+
+
+def _condition(conditions: list[docs.Condition], kind: str) -> bool | None:
+    for one in conditions:
+        if one.type == kind:
+            return one.status == "True"
+    return None
+
+
+def namespace(document: docs.MetadataDoc) -> Row:
+    """A namespace; the label of its name is on every one that a server holds."""
+    meta = document.metadata
+    named = {"kubernetes.io/metadata.name": meta.name, **meta.labels}
+    return rows.NamespaceRow("", meta.name, labels=labels(named))
+
+
+def pod(document: docs.PodDoc) -> Row:
+    """A pod."""
+    meta, spec, status = document.metadata, document.spec, document.status
+    waits = next((one for one in status.conditions if one.type == "PodScheduled"), None)
+    unschedulable = waits and waits.status == "False" and waits.reason == "Unschedulable"
+    return rows.PodRow(
+        meta.namespace,
+        meta.name,
+        template=template_of(document, owner(meta)),
+        phase=status.phase or "Pending",
+        node=spec.node_name,
+        claims=_claims(meta.name, spec),
+        ready=bool(_condition(status.conditions, "Ready")),
+        terminating=meta.deletion_timestamp is not None,
+        gated=bool(spec.scheduling_gates),
+        unschedulable_since=seconds(waits.last_transition_time or meta.creation_timestamp)
+        if waits and unschedulable
+        else None,
+    )
+
+
+def _claims(name: str, spec: docs.PodSpec) -> tuple[str, ...]:
+    named = (
+        one.persistent_volume_claim.claim_name
+        for one in spec.volumes
+        if one.persistent_volume_claim
+    )
+    return (*named, *ephemeral_claims(name, spec))
+
+
+def workload(document: docs.WorkloadDoc, kind: str) -> Row:
+    """A Deployment, ReplicaSet, StatefulSet, DaemonSet or Job."""
+    meta, spec = document.metadata, document.spec
+    itself = Ref(KINDS[kind].api_version, kind, meta.namespace, meta.name)
+    return rows.WorkloadRow(
+        meta.namespace,
+        meta.name,
+        kind=kind,
+        owner=owner(meta),
+        replicas=replicas(spec, kind),
+        template=template_of(spec.template, itself) if spec.template else None,
+    )
+
+
+def replicas(spec: docs.WorkloadSpec, kind: str) -> int | None:
+    """How many pods are wanted; None for a DaemonSet and where the spec was not read."""
+    if spec.template is None or kind == "DaemonSet":
+        return None
+    if kind != "Job":
+        return 1 if spec.replicas is None else spec.replicas
+    parallel = 1 if spec.parallelism is None else spec.parallelism
+    return parallel if spec.completions is None else min(parallel, spec.completions)
+
+
+def claim(document: docs.ClaimDoc) -> Row:
+    """A PersistentVolumeClaim."""
+    meta, spec = document.metadata, document.spec
+    return rows.ClaimRow(
+        meta.namespace,
+        meta.name,
+        phase=document.status.phase or "Pending",
+        volume=spec.volume_name,
+        storage_class=spec.storage_class_name,
+    )
+
+
+def volume(document: docs.VolumeDoc) -> Row:
+    """A PersistentVolume."""
+    meta, spec = document.metadata, document.spec
+    required, bound = spec.node_affinity.required, spec.claim_ref
+    zones = ((key, meta.labels[key]) for key in _ZONE_LABELS if key in meta.labels)
+    return rows.VolumeRow(
+        "",
+        meta.name,
+        affinity=node_selector(required) if required else None,
+        zones=tuple((key, tuple(value.split("__"))) for key, value in zones),
+        claim=(bound.namespace, bound.name) if bound else None,
+        phase=document.status.phase,
+    )
+
+
+def storage_class(document: docs.StorageClassDoc) -> Row:
+    """A StorageClass."""
+    return rows.StorageClassRow(
+        "",
+        document.metadata.name,
+        provisioner=document.provisioner,
+        binding_mode=document.volume_binding_mode,
+    )
+
+
+def policy(document: docs.PolicyDoc) -> Row:
+    """A NetworkPolicy; without policyTypes it isolates egress if it says anything of it."""
+    meta, spec = document.metadata, document.spec
+    types = spec.policy_types
+    if not types:
+        types = ["Ingress", "Egress"] if spec.egress is not None else ["Ingress"]
+    return rows.PolicyRow(
+        meta.namespace,
+        meta.name,
+        selector=selector(spec.pod_selector),
+        ingress="Ingress" in types,
+        egress="Egress" in types,
+        egress_rules=tuple(_rule(rule) for rule in spec.egress or ()),
+    )
+
+
+def _rule(rule: docs.EgressRule) -> rows.PolicyRule:
+    return rows.PolicyRule(
+        peers=tuple(_peer(peer) for peer in rule.to),
+        ports=tuple(_port(port) for port in rule.ports),
+    )
+
+
+def _peer(peer: docs.Peer) -> rows.PolicyPeer:
+    return rows.PolicyPeer(
+        pods=selector(peer.pod_selector) if peer.pod_selector else None,
+        namespaces=selector(peer.namespace_selector) if peer.namespace_selector else None,
+        cidr=peer.ip_block.cidr if peer.ip_block else "",
+        excepted=tuple(peer.ip_block.except_) if peer.ip_block else (),
+    )
+
+
+def _port(port: docs.PolicyPortDoc) -> rows.PolicyPort:
+    named = port.port if isinstance(port.port, str) else ""
+    number = port.port if isinstance(port.port, int) else None
+    return rows.PolicyPort(port.protocol, number, port.end_port, named)
+
+
+def budget(document: docs.BudgetDoc) -> Row:
+    """A PodDisruptionBudget; a status of another generation says nothing."""
+    meta, spec, status = document.metadata, document.spec, document.status
+    current = status is not None and 0 < meta.generation == status.observed_generation
+    return rows.BudgetRow(
+        meta.namespace,
+        meta.name,
+        selector=selector(spec.selector) if spec.selector else None,
+        min_available=_int_or_percent(spec.min_available),
+        max_unavailable=_int_or_percent(spec.max_unavailable),
+        disruptions_allowed=status.disruptions_allowed if status and current else None,
+        current_healthy=status.current_healthy if status and current else None,
+        desired_healthy=status.desired_healthy if status and current else None,
+        expected_pods=status.expected_pods if status and current else None,
+    )
+
+
+def _int_or_percent(value: int | str | None) -> str | None:
+    return None if value is None else str(value)
+
+
+def service(document: docs.ServiceDoc) -> Row:
+    """A Service."""
+    meta, wanted = document.metadata, document.spec.selector
+    return rows.ServiceRow(
+        meta.namespace,
+        meta.name,
+        labels=labels(meta.labels),
+        selector=LabelSelector(equal_to(tuple(sorted(wanted.items())))) if wanted else None,
+        cluster_ips=tuple(document.spec.cluster_i_ps),
+    )
+
+
+def endpoint_slice(document: docs.EndpointSliceDoc) -> Row:
+    """An EndpointSlice."""
+    meta, endpoints = document.metadata, document.endpoints or []
+    ports = tuple(
+        rows.ContainerPort(one.name or "", one.protocol, one.port)
+        for one in document.ports or ()
+        if one.port is not None
+    )
+    serving = [one for one in endpoints if one.conditions.ready is not False]
+    serves_dns = any(one.number in _DNS_PORTS for one in ports)
+    return rows.EndpointSliceRow(
+        meta.namespace,
+        meta.name,
+        service=meta.labels.get("kubernetes.io/service-name", ""),
+        ports=ports,
+        ready=len(serving),
+        total=len(endpoints),
+        addresses=tuple(sorted(ip for one in serving for ip in one.addresses))
+        if serves_dns
+        else (),
+    )
+
+
+def quota(document: docs.QuotaDoc) -> Row:
+    """A ResourceQuota."""
+    return rows.QuotaRow(
+        document.metadata.namespace,
+        document.metadata.name,
+        hard=amounts(document.status.hard or document.spec.hard),
+        used=amounts(document.status.used),
+    )
+
+
+def limit_range(document: docs.LimitRangeDoc) -> Row:
+    """A LimitRange: what it gives to containers."""
+    requests: Billionths = {}
+    limits: Billionths = {}
+    for item in document.spec.limits:
+        if item.type == "Container":
+            limits |= exact(item.default)
+            requests |= {**exact(item.default), **exact(item.default_request)}
+    return rows.LimitRangeRow(
+        document.metadata.namespace,
+        document.metadata.name,
+        default_requests=rounded(requests),
+        default_limits=rounded(limits),
+    )
+
+
+def node_metrics(document: docs.NodeMetricsDoc) -> Row:
+    """Usage of a node."""
+    return _usage("", document.metadata.name, exact(document.usage), document.timestamp)
+
+
+def pod_metrics(document: docs.PodMetricsDoc) -> Row:
+    """Usage of a pod: the sum of its containers'."""
+    total: Billionths = {}
+    for container in document.containers:
+        reckon.add(total, exact(container.usage))
+    return _usage(document.metadata.namespace, document.metadata.name, total, document.timestamp)
+
+
+def _usage(namespace: str, name: str, used: Billionths, at: str | None) -> Row:
+    held = dict(rounded(used))
+    return rows.UsageRow(
+        namespace, name, cpu=held.get("cpu", 0), memory=held.get("memory", 0), at=seconds(at) or 0
+    )
+
+
+def _workload(kind: str) -> Callable[[docs.WorkloadDoc], Row]:
+    return lambda document: workload(document, kind)
+
+
+_TABLE: dict[str, tuple[type[docs.Document], Callable[..., Row]]] = {
+    "Node": (docs.NodeDoc, node),
+    "Namespace": (docs.MetadataDoc, namespace),
+    "Pod": (docs.PodDoc, pod),
+    "PersistentVolumeClaim": (docs.ClaimDoc, claim),
+    "PersistentVolume": (docs.VolumeDoc, volume),
+    "StorageClass": (docs.StorageClassDoc, storage_class),
+    "NetworkPolicy": (docs.PolicyDoc, policy),
+    "PodDisruptionBudget": (docs.BudgetDoc, budget),
+    "Deployment": (docs.WorkloadDoc, _workload("Deployment")),
+    "ReplicaSet": (docs.WorkloadDoc, _workload("ReplicaSet")),
+    "StatefulSet": (docs.WorkloadDoc, _workload("StatefulSet")),
+    "DaemonSet": (docs.WorkloadDoc, _workload("DaemonSet")),
+    "Job": (docs.WorkloadDoc, _workload("Job")),
+    "Service": (docs.ServiceDoc, service),
+    "EndpointSlice": (docs.EndpointSliceDoc, endpoint_slice),
+    "ResourceQuota": (docs.QuotaDoc, quota),
+    "LimitRange": (docs.LimitRangeDoc, limit_range),
+    "NodeMetrics": (docs.NodeMetricsDoc, node_metrics),
+    "PodMetrics": (docs.PodMetricsDoc, pod_metrics),
+}
+
+DOCUMENTS: Mapping[str, type[docs.Document]] = {kind: row[0] for kind, row in _TABLE.items()}
+"""The document of each kind."""
+
+
+def translate(kind: str, document: docs.Document) -> Row:
+    """The row of a document; raises TranslateError, which names what cannot be evaluated."""
+    try:
+        return _TABLE[kind][1](document)
+    except QuantityError as error:
+        raise TranslateError("InvalidQuantity", str(error)) from None
+    except SelectorError as error:
+        raise TranslateError("InvalidSelector", str(error)) from None
