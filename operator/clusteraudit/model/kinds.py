@@ -92,7 +92,7 @@ def _node(row: Row) -> Hashable | None:
 
 def _labels(row: Row) -> Hashable | None:
     if isinstance(row, PodRow):
-        return (row.namespace, row.template.labels) if row.active else None
+        return (row.namespace, row.template.labels)
     template = row.template if isinstance(row, WorkloadRow) else None
     return (row.namespace, template.labels) if template else None
 

@@ -1,9 +1,9 @@
 """From parts of documents to parts of rows: labels, times, owners, amounts, selectors."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 from clusteraudit.model.kinds import KINDS
+from clusteraudit.model.moments import epoch
 from clusteraudit.model.requests import exact, rounded
 from clusteraudit.model.rows import Amounts, Ref
 from clusteraudit.model.selectors import (
@@ -29,10 +29,9 @@ def seconds(text: str | None) -> int | None:
     if not text:
         return None
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
+        return epoch(text)
+    except (ValueError, OverflowError):
         raise TranslateError("InvalidTime", f"{text[:40]!r} is not a time") from None
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 
 def owner(meta: docs.Meta) -> Ref | None:

@@ -19,17 +19,17 @@ class Document(
     """What every part of a document is made of."""
 
 
-class Present(Document, kw_only=True):
+class Present(Document, frozen=True, kw_only=True):
     """Something of which only its presence is read."""
 
 
-class Annotations(Document, kw_only=True):
+class Annotations(Document, frozen=True, kw_only=True):
     """Those that the model reads; no other is decoded."""
 
     mirror: str | None = msgspec.field(default=None, name="kubernetes.io/config.mirror")
 
 
-class OwnerReference(Document, kw_only=True):
+class OwnerReference(Document, frozen=True, kw_only=True):
     """An owner; the controller is the one that makes and deletes the object."""
 
     api_version: str
@@ -38,7 +38,7 @@ class OwnerReference(Document, kw_only=True):
     controller: bool = False
 
 
-class Meta(Document, kw_only=True):
+class Meta(Document, frozen=True, kw_only=True):
     """Of metadata."""
 
     name: str
@@ -52,7 +52,13 @@ class Meta(Document, kw_only=True):
     owner_references: list[OwnerReference] = []
 
 
-class Expression(Document, kw_only=True):
+class ObjectDoc(Document, frozen=True, kw_only=True):
+    """An object: whatever else is read of it, its metadata is."""
+
+    metadata: Meta
+
+
+class Expression(Document, frozen=True, kw_only=True):
     """A requirement of a selector."""
 
     key: str
@@ -60,39 +66,39 @@ class Expression(Document, kw_only=True):
     values: list[str] = []
 
 
-class Selector(Document, kw_only=True):
+class Selector(Document, frozen=True, kw_only=True):
     """A label selector."""
 
     match_labels: dict[str, str] = {}
     match_expressions: list[Expression] = []
 
 
-class NodeTerm(Document, kw_only=True):
+class NodeTerm(Document, frozen=True, kw_only=True):
     """A term of a node selector."""
 
     match_expressions: list[Expression] = []
     match_fields: list[Expression] = []
 
 
-class NodeTerms(Document, kw_only=True):
+class NodeTerms(Document, frozen=True, kw_only=True):
     """A node selector."""
 
     node_selector_terms: list[NodeTerm] = []
 
 
-class Required(Document, kw_only=True):
+class Required(Document, frozen=True, kw_only=True):
     """Node affinity: only what is required decides."""
 
     required_during_scheduling_ignored_during_execution: NodeTerms | None = None
 
 
-class PodTerms(Document, kw_only=True):
+class PodTerms(Document, frozen=True, kw_only=True):
     """Pod affinity: whether anything is required."""
 
     required_during_scheduling_ignored_during_execution: list[Present] = []
 
 
-class Affinity(Document, kw_only=True):
+class Affinity(Document, frozen=True, kw_only=True):
     """Affinity of a pod."""
 
     node_affinity: Required = Required()
@@ -100,7 +106,7 @@ class Affinity(Document, kw_only=True):
     pod_anti_affinity: PodTerms = PodTerms()
 
 
-class TolerationDoc(Document, kw_only=True):
+class TolerationDoc(Document, frozen=True, kw_only=True):
     """A toleration."""
 
     key: str = ""
@@ -109,14 +115,14 @@ class TolerationDoc(Document, kw_only=True):
     effect: str = ""
 
 
-class Resources(Document, kw_only=True):
+class Resources(Document, frozen=True, kw_only=True):
     """Requests and limits."""
 
     requests: Quantities = {}
     limits: Quantities = {}
 
 
-class Port(Document, kw_only=True):
+class Port(Document, frozen=True, kw_only=True):
     """A port of a container."""
 
     container_port: Count
@@ -125,7 +131,7 @@ class Port(Document, kw_only=True):
     host_port: Count = 0
 
 
-class Container(Document, kw_only=True):
+class Container(Document, frozen=True, kw_only=True):
     """A container, or an init container; with restartPolicy Always it is a sidecar."""
 
     name: str
@@ -134,13 +140,13 @@ class Container(Document, kw_only=True):
     restart_policy: str = ""
 
 
-class ClaimSource(Document, kw_only=True):
+class ClaimSource(Document, frozen=True, kw_only=True):
     """A claim that a volume names."""
 
     claim_name: str
 
 
-class Volume(Document, kw_only=True):
+class Volume(Document, frozen=True, kw_only=True):
     """A volume of a pod: only those on claims are read."""
 
     name: str
@@ -148,19 +154,19 @@ class Volume(Document, kw_only=True):
     ephemeral: Present | None = None
 
 
-class Spread(Document, kw_only=True):
+class Spread(Document, frozen=True, kw_only=True):
     """A topology spread constraint: whether it is hard."""
 
     when_unsatisfiable: str = "DoNotSchedule"
 
 
-class Gate(Document, kw_only=True):
+class Gate(Document, frozen=True, kw_only=True):
     """A scheduling gate."""
 
     name: str
 
 
-class PodSpec(Document, kw_only=True):
+class PodSpec(Document, frozen=True, kw_only=True):
     """Of a pod's spec."""
 
     node_name: str = ""
@@ -182,7 +188,7 @@ class PodSpec(Document, kw_only=True):
     volumes: list[Volume] = []
 
 
-class Condition(Document, kw_only=True):
+class Condition(Document, frozen=True, kw_only=True):
     """A condition of a status."""
 
     type: str
@@ -191,7 +197,7 @@ class Condition(Document, kw_only=True):
     last_transition_time: str | None = None
 
 
-class ContainerStatus(Document, kw_only=True):
+class ContainerStatus(Document, frozen=True, kw_only=True):
     """What a container really has, while it is resized in place."""
 
     name: str
@@ -199,7 +205,7 @@ class ContainerStatus(Document, kw_only=True):
     allocated_resources: Quantities = {}
 
 
-class PodStatus(Document, kw_only=True):
+class PodStatus(Document, frozen=True, kw_only=True):
     """Of a pod's status."""
 
     phase: str = "Pending"
@@ -209,15 +215,14 @@ class PodStatus(Document, kw_only=True):
     init_container_statuses: list[ContainerStatus] = []
 
 
-class PodDoc(Document, kw_only=True):
+class PodDoc(ObjectDoc, frozen=True, kw_only=True):
     """A pod."""
 
-    metadata: Meta
     spec: PodSpec = PodSpec()
     status: PodStatus = PodStatus()
 
 
-class TaintDoc(Document, kw_only=True):
+class TaintDoc(Document, frozen=True, kw_only=True):
     """A taint."""
 
     key: str
@@ -226,14 +231,14 @@ class TaintDoc(Document, kw_only=True):
     time_added: str | None = None
 
 
-class NodeSpec(Document, kw_only=True):
+class NodeSpec(Document, frozen=True, kw_only=True):
     """Of a node's spec."""
 
     unschedulable: bool = False
     taints: list[TaintDoc] = []
 
 
-class NodeStatus(Document, kw_only=True):
+class NodeStatus(Document, frozen=True, kw_only=True):
     """Of a node's status."""
 
     allocatable: Quantities = {}
@@ -241,40 +246,39 @@ class NodeStatus(Document, kw_only=True):
     conditions: list[Condition] = []
 
 
-class NodeDoc(Document, kw_only=True):
+class NodeDoc(ObjectDoc, frozen=True, kw_only=True):
     """A node."""
 
-    metadata: Meta
     spec: NodeSpec = NodeSpec()
     status: NodeStatus = NodeStatus()
 
 
-class TemplateMeta(Document, kw_only=True):
+class TemplateMeta(Document, frozen=True, kw_only=True):
     """Metadata of a pod template."""
 
     labels: dict[str, str] = {}
 
 
-class Template(Document, kw_only=True):
+class Template(Document, frozen=True, kw_only=True):
     """A pod template."""
 
     metadata: TemplateMeta = TemplateMeta()
     spec: PodSpec = PodSpec()
 
 
-class ClaimTemplate(Document, kw_only=True):
+class ClaimTemplate(Document, frozen=True, kw_only=True):
     """A volume claim template: its name makes the claims' names."""
 
     metadata: Gate
 
 
-class Ordinals(Document, kw_only=True):
+class Ordinals(Document, frozen=True, kw_only=True):
     """Where a StatefulSet begins to count."""
 
     start: Count = 0
 
 
-class WorkloadSpec(Document, kw_only=True):
+class WorkloadSpec(Document, frozen=True, kw_only=True):
     """Of the spec of a controller of pods."""
 
     replicas: Count | None = None
@@ -285,250 +289,11 @@ class WorkloadSpec(Document, kw_only=True):
     ordinals: Ordinals = Ordinals()
 
 
-class WorkloadDoc(Document, kw_only=True):
+class WorkloadDoc(ObjectDoc, frozen=True, kw_only=True):
     """A controller of pods; without a spec when it was asked for as metadata only."""
 
-    metadata: Meta
     spec: WorkloadSpec = WorkloadSpec()
 
 
-class MetadataDoc(Document, kw_only=True):
+class MetadataDoc(ObjectDoc, frozen=True, kw_only=True):
     """An object of which only the metadata is read."""
-
-    metadata: Meta
-
-
-class ClaimSpec(Document, kw_only=True):
-    """Of a claim's spec."""
-
-    volume_name: str = ""
-    storage_class_name: str = ""
-
-
-class Phase(Document, kw_only=True):
-    """A status of which only the phase is read."""
-
-    phase: str = ""
-
-
-class ClaimDoc(Document, kw_only=True):
-    """A PersistentVolumeClaim."""
-
-    metadata: Meta
-    spec: ClaimSpec = ClaimSpec()
-    status: Phase = Phase()
-
-
-class VolumeAffinity(Document, kw_only=True):
-    """Node affinity of a volume."""
-
-    required: NodeTerms | None = None
-
-
-class ClaimReference(Document, kw_only=True):
-    """The claim that a volume is bound to."""
-
-    namespace: str = ""
-    name: str = ""
-
-
-class VolumeSpec(Document, kw_only=True):
-    """Of a volume's spec."""
-
-    node_affinity: VolumeAffinity = VolumeAffinity()
-    claim_ref: ClaimReference | None = None
-
-
-class VolumeDoc(Document, kw_only=True):
-    """A PersistentVolume."""
-
-    metadata: Meta
-    spec: VolumeSpec = VolumeSpec()
-    status: Phase = Phase()
-
-
-class StorageClassDoc(Document, kw_only=True):
-    """A StorageClass."""
-
-    metadata: Meta
-    provisioner: str = ""
-    volume_binding_mode: str = "Immediate"
-
-
-class Block(Document, kw_only=True):
-    """A block of addresses."""
-
-    cidr: str
-    except_: list[str] = msgspec.field(default_factory=list, name="except")
-
-
-class Peer(Document, kw_only=True):
-    """A peer of a policy's rule."""
-
-    pod_selector: Selector | None = None
-    namespace_selector: Selector | None = None
-    ip_block: Block | None = None
-
-
-class PolicyPortDoc(Document, kw_only=True):
-    """A port of a policy's rule."""
-
-    protocol: str = "TCP"
-    port: int | str | None = None
-    end_port: Count | None = None
-
-
-class EgressRule(Document, kw_only=True):
-    """A rule of egress."""
-
-    to: list[Peer] = []
-    ports: list[PolicyPortDoc] = []
-
-
-class PolicySpec(Document, kw_only=True):
-    """Of a policy's spec; that egress is absent says something if policyTypes is, too."""
-
-    pod_selector: Selector = Selector()
-    policy_types: list[str] | None = None
-    egress: list[EgressRule] | None = None
-
-
-class PolicyDoc(Document, kw_only=True):
-    """A NetworkPolicy."""
-
-    metadata: Meta
-    spec: PolicySpec = PolicySpec()
-
-
-class BudgetSpec(Document, kw_only=True):
-    """Of a budget's spec."""
-
-    selector: Selector | None = None
-    min_available: int | str | None = None
-    max_unavailable: int | str | None = None
-
-
-class BudgetStatus(Document, kw_only=True):
-    """Of a budget's status."""
-
-    observed_generation: int = 0
-    disruptions_allowed: Count = 0
-    current_healthy: Count = 0
-    desired_healthy: Count = 0
-    expected_pods: Count = 0
-
-
-class BudgetDoc(Document, kw_only=True):
-    """A PodDisruptionBudget."""
-
-    metadata: Meta
-    spec: BudgetSpec = BudgetSpec()
-    status: BudgetStatus | None = None
-
-
-class ServiceSpec(Document, kw_only=True):
-    """Of a Service's spec."""
-
-    selector: dict[str, str] = {}
-    cluster_i_ps: list[str] = msgspec.field(default_factory=list, name="clusterIPs")
-
-
-class ServiceDoc(Document, kw_only=True):
-    """A Service."""
-
-    metadata: Meta
-    spec: ServiceSpec = ServiceSpec()
-
-
-class EndpointPort(Document, kw_only=True):
-    """A port of an EndpointSlice."""
-
-    name: str | None = None
-    protocol: str = "TCP"
-    port: Count | None = None
-
-
-class EndpointConditions(Document, kw_only=True):
-    """Whether an endpoint takes traffic; not said means that it does."""
-
-    ready: bool | None = None
-
-
-class Endpoint(Document, kw_only=True):
-    """An endpoint."""
-
-    addresses: list[str] = []
-    conditions: EndpointConditions = EndpointConditions()
-
-
-class EndpointSliceDoc(Document, kw_only=True):
-    """An EndpointSlice."""
-
-    metadata: Meta
-    endpoints: list[Endpoint] | None = None
-    ports: list[EndpointPort] | None = None
-
-
-class QuotaStatus(Document, kw_only=True):
-    """Of a quota's status."""
-
-    hard: Quantities = {}
-    used: Quantities = {}
-
-
-class QuotaSpec(Document, kw_only=True):
-    """Of a quota's spec."""
-
-    hard: Quantities = {}
-
-
-class QuotaDoc(Document, kw_only=True):
-    """A ResourceQuota."""
-
-    metadata: Meta
-    spec: QuotaSpec = QuotaSpec()
-    status: QuotaStatus = QuotaStatus()
-
-
-class LimitRangeItem(Document, kw_only=True):
-    """A limit of a LimitRange."""
-
-    type: str
-    default: Quantities = {}
-    default_request: Quantities = {}
-
-
-class LimitRangeSpec(Document, kw_only=True):
-    """Of a LimitRange's spec."""
-
-    limits: list[LimitRangeItem] = []
-
-
-class LimitRangeDoc(Document, kw_only=True):
-    """A LimitRange."""
-
-    metadata: Meta
-    spec: LimitRangeSpec = LimitRangeSpec()
-
-
-class NodeMetricsDoc(Document, kw_only=True):
-    """Usage of a node."""
-
-    metadata: Meta
-    timestamp: str | None = None
-    usage: Quantities = {}
-
-
-class ContainerMetrics(Document, kw_only=True):
-    """Usage of a container."""
-
-    name: str = ""
-    usage: Quantities = {}
-
-
-class PodMetricsDoc(Document, kw_only=True):
-    """Usage of a pod, by container."""
-
-    metadata: Meta
-    timestamp: str | None = None
-    containers: list[ContainerMetrics] = []

@@ -14,6 +14,7 @@ from clusteraudit.model.rows import Ref, Row
 from clusteraudit.model.selectors import LabelSelector, SelectorError, equal_to
 from clusteraudit.model.tolerations import Taint
 from clusteraudit.sources import documents as docs
+from clusteraudit.sources import objects
 from clusteraudit.sources.convert import amounts, labels, node_selector, owner, seconds, selector
 from clusteraudit.sources.feed import TranslateError
 from clusteraudit.sources.pods import ephemeral_claims, template_of
@@ -113,7 +114,7 @@ def replicas(spec: docs.WorkloadSpec, kind: str) -> int | None:
     return parallel if spec.completions is None else min(parallel, spec.completions)
 
 
-def claim(document: docs.ClaimDoc) -> Row:
+def claim(document: objects.ClaimDoc) -> Row:
     """A PersistentVolumeClaim."""
     meta, spec = document.metadata, document.spec
     return rows.ClaimRow(
@@ -125,7 +126,7 @@ def claim(document: docs.ClaimDoc) -> Row:
     )
 
 
-def volume(document: docs.VolumeDoc) -> Row:
+def volume(document: objects.VolumeDoc) -> Row:
     """A PersistentVolume."""
     meta, spec = document.metadata, document.spec
     required, bound = spec.node_affinity.required, spec.claim_ref
@@ -140,7 +141,7 @@ def volume(document: docs.VolumeDoc) -> Row:
     )
 
 
-def storage_class(document: docs.StorageClassDoc) -> Row:
+def storage_class(document: objects.StorageClassDoc) -> Row:
     """A StorageClass."""
     return rows.StorageClassRow(
         "",
@@ -150,7 +151,7 @@ def storage_class(document: docs.StorageClassDoc) -> Row:
     )
 
 
-def policy(document: docs.PolicyDoc) -> Row:
+def policy(document: objects.PolicyDoc) -> Row:
     """A NetworkPolicy; without policyTypes it isolates egress if it says anything of it."""
     meta, spec = document.metadata, document.spec
     types = spec.policy_types
@@ -166,14 +167,14 @@ def policy(document: docs.PolicyDoc) -> Row:
     )
 
 
-def _rule(rule: docs.EgressRule) -> rows.PolicyRule:
+def _rule(rule: objects.EgressRule) -> rows.PolicyRule:
     return rows.PolicyRule(
         peers=tuple(_peer(peer) for peer in rule.to),
         ports=tuple(_port(port) for port in rule.ports),
     )
 
 
-def _peer(peer: docs.Peer) -> rows.PolicyPeer:
+def _peer(peer: objects.Peer) -> rows.PolicyPeer:
     return rows.PolicyPeer(
         pods=selector(peer.pod_selector) if peer.pod_selector else None,
         namespaces=selector(peer.namespace_selector) if peer.namespace_selector else None,
@@ -182,13 +183,13 @@ def _peer(peer: docs.Peer) -> rows.PolicyPeer:
     )
 
 
-def _port(port: docs.PolicyPortDoc) -> rows.PolicyPort:
+def _port(port: objects.PolicyPortDoc) -> rows.PolicyPort:
     named = port.port if isinstance(port.port, str) else ""
     number = port.port if isinstance(port.port, int) else None
     return rows.PolicyPort(port.protocol, number, port.end_port, named)
 
 
-def budget(document: docs.BudgetDoc) -> Row:
+def budget(document: objects.BudgetDoc) -> Row:
     """A PodDisruptionBudget; a status of another generation says nothing."""
     meta, spec, status = document.metadata, document.spec, document.status
     current = status is not None and 0 < meta.generation == status.observed_generation
@@ -209,7 +210,7 @@ def _int_or_percent(value: int | str | None) -> str | None:
     return None if value is None else str(value)
 
 
-def service(document: docs.ServiceDoc) -> Row:
+def service(document: objects.ServiceDoc) -> Row:
     """A Service."""
     meta, wanted = document.metadata, document.spec.selector
     return rows.ServiceRow(
@@ -221,7 +222,7 @@ def service(document: docs.ServiceDoc) -> Row:
     )
 
 
-def endpoint_slice(document: docs.EndpointSliceDoc) -> Row:
+def endpoint_slice(document: objects.EndpointSliceDoc) -> Row:
     """An EndpointSlice."""
     meta, endpoints = document.metadata, document.endpoints or []
     ports = tuple(
@@ -244,7 +245,7 @@ def endpoint_slice(document: docs.EndpointSliceDoc) -> Row:
     )
 
 
-def quota(document: docs.QuotaDoc) -> Row:
+def quota(document: objects.QuotaDoc) -> Row:
     """A ResourceQuota."""
     return rows.QuotaRow(
         document.metadata.namespace,
@@ -254,7 +255,7 @@ def quota(document: docs.QuotaDoc) -> Row:
     )
 
 
-def limit_range(document: docs.LimitRangeDoc) -> Row:
+def limit_range(document: objects.LimitRangeDoc) -> Row:
     """A LimitRange: what it gives to containers."""
     requests: Billionths = {}
     limits: Billionths = {}
@@ -270,12 +271,12 @@ def limit_range(document: docs.LimitRangeDoc) -> Row:
     )
 
 
-def node_metrics(document: docs.NodeMetricsDoc) -> Row:
+def node_metrics(document: objects.NodeMetricsDoc) -> Row:
     """Usage of a node."""
     return _usage("", document.metadata.name, exact(document.usage), document.timestamp)
 
 
-def pod_metrics(document: docs.PodMetricsDoc) -> Row:
+def pod_metrics(document: objects.PodMetricsDoc) -> Row:
     """Usage of a pod: the sum of its containers'."""
     total: Billionths = {}
     for container in document.containers:
@@ -294,33 +295,33 @@ def _workload(kind: str) -> Callable[[docs.WorkloadDoc], Row]:
     return lambda document: workload(document, kind)
 
 
-_TABLE: dict[str, tuple[type[docs.Document], Callable[..., Row]]] = {
+_TABLE: dict[str, tuple[type[docs.ObjectDoc], Callable[..., Row]]] = {
     "Node": (docs.NodeDoc, node),
     "Namespace": (docs.MetadataDoc, namespace),
     "Pod": (docs.PodDoc, pod),
-    "PersistentVolumeClaim": (docs.ClaimDoc, claim),
-    "PersistentVolume": (docs.VolumeDoc, volume),
-    "StorageClass": (docs.StorageClassDoc, storage_class),
-    "NetworkPolicy": (docs.PolicyDoc, policy),
-    "PodDisruptionBudget": (docs.BudgetDoc, budget),
+    "PersistentVolumeClaim": (objects.ClaimDoc, claim),
+    "PersistentVolume": (objects.VolumeDoc, volume),
+    "StorageClass": (objects.StorageClassDoc, storage_class),
+    "NetworkPolicy": (objects.PolicyDoc, policy),
+    "PodDisruptionBudget": (objects.BudgetDoc, budget),
     "Deployment": (docs.WorkloadDoc, _workload("Deployment")),
     "ReplicaSet": (docs.WorkloadDoc, _workload("ReplicaSet")),
     "StatefulSet": (docs.WorkloadDoc, _workload("StatefulSet")),
     "DaemonSet": (docs.WorkloadDoc, _workload("DaemonSet")),
     "Job": (docs.WorkloadDoc, _workload("Job")),
-    "Service": (docs.ServiceDoc, service),
-    "EndpointSlice": (docs.EndpointSliceDoc, endpoint_slice),
-    "ResourceQuota": (docs.QuotaDoc, quota),
-    "LimitRange": (docs.LimitRangeDoc, limit_range),
-    "NodeMetrics": (docs.NodeMetricsDoc, node_metrics),
-    "PodMetrics": (docs.PodMetricsDoc, pod_metrics),
+    "Service": (objects.ServiceDoc, service),
+    "EndpointSlice": (objects.EndpointSliceDoc, endpoint_slice),
+    "ResourceQuota": (objects.QuotaDoc, quota),
+    "LimitRange": (objects.LimitRangeDoc, limit_range),
+    "NodeMetrics": (objects.NodeMetricsDoc, node_metrics),
+    "PodMetrics": (objects.PodMetricsDoc, pod_metrics),
 }
 
-DOCUMENTS: Mapping[str, type[docs.Document]] = {kind: row[0] for kind, row in _TABLE.items()}
+DOCUMENTS: Mapping[str, type[docs.ObjectDoc]] = {kind: row[0] for kind, row in _TABLE.items()}
 """The document of each kind."""
 
 
-def translate(kind: str, document: docs.Document) -> Row:
+def translate(kind: str, document: docs.ObjectDoc) -> Row:
     """The row of a document; raises TranslateError, which names what cannot be evaluated."""
     try:
         return _TABLE[kind][1](document)

@@ -1,0 +1,208 @@
+"""The audit: changes in, an immutable result out; cost follows the change, not the cluster."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+import msgspec
+
+from clusteraudit.audit.ledger import Entry, Ledger, Transition
+from clusteraudit.audit.run import CLEAR, CLUSTER, Outcome, ask
+from clusteraudit.model.cluster import Cluster
+from clusteraudit.model.kinds import KINDS, ref
+from clusteraudit.model.rows import Ref
+from clusteraudit.model.store import Change, Evidence, Store, Touched
+from clusteraudit.rules.catalogue import Catalogue
+from clusteraudit.rules.kit import Rule, Settings
+
+Word = Literal["found", "error", "unknown", "clear", "notApplicable"]
+_OWN_SUBJECTS = (
+    "Node",
+    "PersistentVolumeClaim",
+    "Namespace",
+    "NetworkPolicy",
+    "PodDisruptionBudget",
+    "Service",
+)
+_MAX_REASONS = 5
+
+
+class Tally(msgspec.Struct, frozen=True, gc=False):
+    """A rule's outcomes over its subjects; `outcome` is the gravest that occurs."""
+
+    rule: str
+    outcome: Word
+    subjects: int
+    found: int
+    unknown: int
+    error: int
+    reasons: tuple[str, ...]
+
+
+class AuditResult(msgspec.Struct, frozen=True, gc=False):
+    """What an audit says, at a moment; nobody changes it."""
+
+    now: int
+    entries: tuple[Entry, ...]
+    tallies: tuple[Tally, ...]
+    transitions: tuple[Transition, ...]
+    asked: int
+    counts: tuple[tuple[str, int], ...]
+    """Objects held, by kind."""
+    evidence: tuple[tuple[str, Evidence], ...]
+    wake: int | None
+    """When an answer can change though no object does."""
+
+
+class Audit:
+    """Holds the model and asks again what a change can change. One thread owns it."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        now: int,
+        *,
+        settings: Mapping[str, Settings] | None = None,
+        first_seen: Mapping[str, int] | None = None,
+    ) -> None:
+        self.store = Store()
+        self.cluster = Cluster(self.store, now)
+        self.ledger = Ledger(first_seen or {})
+        self._catalogue = catalogue
+        self._settings = dict(settings or {})
+        self._now = now
+        self._outcomes: dict[str, dict[Ref, Outcome]] = {rule.code: {} for rule in catalogue}
+        self._local: dict[str, list[Rule]] = {}
+        for rule in catalogue:
+            if rule.local:
+                self._local.setdefault(rule.subject, []).append(rule)
+        self._whole = {rule.code: rule for rule in catalogue if not rule.local}
+        self._never_asked = True
+
+    def step(
+        self,
+        changes: Iterable[Change] = (),
+        *,
+        evidence: Mapping[str, Evidence] | None = None,
+        now: int,
+    ) -> AuditResult:
+        """Make the changes, and ask again whom they can concern."""
+        self._now = max(self._now, now)
+        self.cluster.at(self._now)
+        touched = self.store.apply(changes)
+        touched.cells |= self.store.learn(evidence or {}).cells
+        openers = self._openers(touched)
+        for opener in openers:
+            self._ask_again(opener)
+        self.cluster.recorder.sweep()
+        return self._result(len(openers))
+
+    def retune(self, settings: Mapping[str, Settings]) -> AuditResult:
+        """Ask everything again under other settings."""
+        self._settings = dict(settings)
+        self._never_asked = True
+        return self.step(now=self._now)
+
+    def _openers(self, touched: Touched) -> list[Ref | str]:
+        recorder = self.cluster.recorder
+        dirty = recorder.dirty(touched.cells) | self.cluster.deadlines.due(self._now)
+        for subject in touched.gone:
+            self._drop(subject)
+        subjects = {one for one in dirty if isinstance(one, Ref)} - touched.gone
+        subjects |= {one for one in touched.born if self._local.get(subject_kind(one))}
+        whole = {one for one in dirty if isinstance(one, str)}
+        if self._never_asked:
+            self._never_asked = False
+            subjects |= {one for kind in self._local for one in self.store.subjects(kind)}
+            whole |= self._whole.keys()
+        return [*sorted(subjects), *sorted(whole)]
+
+    def _ask_again(self, opener: Ref | str) -> None:
+        recorder = self.cluster.recorder
+        self.cluster.deadlines.forget(opener)
+        recorder.begin(opener)
+        try:
+            if isinstance(opener, str):
+                self._ask(self._whole[opener], CLUSTER)
+            else:
+                for rule in self._local.get(subject_kind(opener), ()):
+                    self._ask(rule, opener)
+        finally:
+            recorder.end()
+
+    def _ask(self, rule: Rule, subject: Ref) -> None:
+        self._note(rule, subject, ask(rule, subject, self.cluster, self._settings))
+
+    def _note(self, rule: Rule, subject: Ref, outcome: Outcome) -> None:
+        """Only what is not clear is kept: at 150,000 pods nearly all is."""
+        if outcome == CLEAR:
+            self._outcomes[rule.code].pop(subject, None)
+        else:
+            self._outcomes[rule.code][subject] = outcome
+        self.ledger.enter(rule, subject, outcome, self._now)
+
+    def _drop(self, subject: Ref) -> None:
+        self.cluster.recorder.forget(subject)
+        self.cluster.deadlines.forget(subject)
+        for rule in self._local.get(subject_kind(subject), ()):
+            self._note(rule, subject, CLEAR)
+
+    def _result(self, asked: int) -> AuditResult:
+        counts = ((kind, len(self.store.tables[kind])) for kind in KINDS)
+        return AuditResult(
+            now=self._now,
+            entries=tuple(sorted(self.ledger.entries.values(), key=order)),
+            tallies=tuple(self._tally(rule) for rule in self._catalogue),
+            transitions=self.ledger.transitions(),
+            asked=asked,
+            counts=tuple((kind, number) for kind, number in counts if number),
+            evidence=tuple(sorted(self.store.evidence.items())),
+            wake=self.cluster.deadlines.next(),
+        )
+
+    def _tally(self, rule: Rule) -> Tally:
+        outcomes = self._outcomes[rule.code].values()
+        subjects = _number(self.store, rule.subject) if rule.local else 1
+        reasons = Counter(reason for one in outcomes for reason in _reasons(one))
+        found = sum(bool(one.found) for one in outcomes)
+        error = sum(bool(one.error) for one in outcomes)
+        unknown = sum(bool(one.unknown) and not one.found for one in outcomes)
+        word: Word = "found" if found else "error" if error else "unknown" if unknown else "clear"
+        if not subjects:
+            word, reasons = self._of_nobody(rule)
+        common = tuple(reason for reason, _ in sorted(reasons.items(), key=lambda o: (-o[1], o[0])))
+        return Tally(rule.code, word, subjects, found, unknown, error, common[:_MAX_REASONS])
+
+    def _of_nobody(self, rule: Rule) -> tuple[Word, Counter[str]]:
+        """Without subjects the question does not arise, unless they are only not known."""
+        kinds = rule.reads if rule.subject == "Workload" else (rule.subject,)
+        unread = [kind for kind in kinds if not self.cluster.complete(kind)]
+        if unread:
+            states = ((kind, self.cluster.evidence(kind)) for kind in unread)
+            return "unknown", Counter(f"{kind}: {_why(one)}" for kind, one in states)
+        return "notApplicable", Counter()
+
+
+def _why(evidence: Evidence) -> str:
+    return evidence.reason if evidence.state == "none" else "Partial"
+
+
+def _reasons(outcome: Outcome) -> tuple[str, ...]:
+    return (*outcome.unknown, outcome.error) if outcome.error else outcome.unknown
+
+
+def _number(store: Store, kind: str) -> int:
+    return len(store.workloads) if kind == "Workload" else len(store.tables[kind])
+
+
+def subject_kind(subject: Ref) -> str:
+    """The kind as which an object is asked; what is none of ours is the owner of pods."""
+    own = subject.kind in _OWN_SUBJECTS and subject == ref(subject.kind, *subject.key)
+    return subject.kind if own else "Workload"
+
+
+def order(entry: Entry) -> tuple[int, str, str, str, str, str]:
+    """Worst first, then by rule, then by object."""
+    subject = entry.finding.subject
+    names = (subject.kind, subject.namespace, subject.name, entry.finding.key)
+    return (entry.severity.rank, entry.rule, *names)

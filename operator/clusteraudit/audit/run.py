@@ -1,0 +1,68 @@
+"""Asking: one rule of one subject, and what came of it."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from clusteraudit.model.cluster import Cluster
+from clusteraudit.model.rows import Ref
+from clusteraudit.rules.kit import Finding, Rule, Settings, Unknown
+
+CLUSTER = Ref("", "Cluster", "", "")
+"""The subject of a cluster rule, as long as it names no other."""
+
+
+class Outcome(msgspec.Struct, frozen=True, gc=False):
+    """What a rule said of a subject; neither found, unknown nor error is clear."""
+
+    found: tuple[Finding, ...] = ()
+    unknown: tuple[str, ...] = ()
+    error: str = ""
+
+
+CLEAR = Outcome()
+
+
+def ask(rule: Rule, subject: Ref, cluster: Cluster, settings: Mapping[str, Settings]) -> Outcome:
+    """The outcome of a rule for a subject; a rule that raises is an error of its own only."""
+    missing = _missing(rule, cluster)
+    if missing:
+        return Outcome(unknown=missing)
+    try:
+        outcome = _answers(rule, subject, cluster, settings.get(rule.code) or rule.settings())
+    except Exception as error:
+        return Outcome(error=f"{type(error).__name__}: {error}"[:200])
+    partial = _partial(rule, cluster)
+    if not outcome.found and not outcome.unknown and partial:
+        return Outcome(unknown=partial)
+    return outcome
+
+
+def _answers(rule: Rule, subject: Ref, cluster: Cluster, settings: Settings) -> Outcome:
+    arguments = (subject, cluster, settings) if rule.local else (cluster, settings)
+    found, unknown = [], []
+    for answer in rule.ask(*arguments):
+        if isinstance(answer, Unknown):
+            unknown.append(answer.missing)
+        else:
+            rule.say(answer)  # a message that cannot be formatted is this rule's error, here
+            rule.advise(answer)
+            found.append(answer)
+    return Outcome(tuple(found), tuple(sorted(set(unknown))))
+
+
+def _missing(rule: Rule, cluster: Cluster) -> tuple[str, ...]:
+    """Why the rule cannot even be asked: kinds that are not read, or not in full."""
+    reasons = []
+    for kind in rule.reads:
+        evidence = cluster.evidence(kind)
+        if evidence.state == "none":
+            reasons.append(f"{kind}: {evidence.reason}")
+        elif evidence.state == "partial" and kind in rule.complete:
+            reasons.append(f"{kind}: Partial")
+    return tuple(reasons)
+
+
+def _partial(rule: Rule, cluster: Cluster) -> tuple[str, ...]:
+    """Kinds of which more may exist than is known: nothing found is then not clear."""
+    return tuple(f"{kind}: Partial" for kind in rule.reads if not cluster.complete(kind))

@@ -1,0 +1,216 @@
+"""Room is free, but in pieces too small to be of use.
+
+## What it looks at
+For each shape of pod (requests and constraints): the copies that fit on nodes one by one, against
+the copies that the same free room would hold in one piece. Critical: pods of the shape wait, none
+fits, and the pooled room would hold one. Medium: at least half of the copies are lost
+(`lossPermille`), and the idle room is worth the talk (`idlePermille` of all).
+
+## Why it matters
+A cluster that is full on paper and idle in fact: dashboards show free CPU, pods stay Pending, and
+more nodes are bought for room that is already there.
+
+## What to do
+Lower a request that is larger than the need, so that it fits into the holes; or put larger nodes,
+or fewer; or let pods move (descheduler, bin packing).
+
+## When it stays silent
+Where little is idle, however badly it is cut; where one more copy fits; on nodes that are cordoned
+or NotReady, whose room is not free. Filters that are not modelled could refuse more, never less.
+"""
+
+from collections.abc import Iterator
+
+from pydantic import Field
+
+from clusteraudit.model import build
+from clusteraudit.model.quantity import cores, show
+from clusteraudit.model.rows import NodeRow, PodRow, UsageRow, amount_of
+from clusteraudit.rules.kit import (
+    Answer,
+    Cluster,
+    Failure,
+    Finding,
+    Layer,
+    Ref,
+    Settings,
+    Severity,
+    broken,
+    count,
+    found,
+    rule,
+    sound,
+)
+from clusteraudit.simulate.fragmentation import (
+    Hole,
+    Room,
+    Shape,
+    fit,
+    fragmentation,
+    hole,
+    room,
+    shape_of,
+)
+
+
+class FragmentedCapacitySettings(Settings):
+    for_seconds: int = Field(
+        60, ge=0, le=86_400, description="How long a pod may wait, in seconds."
+    )
+    loss_permille: int = Field(
+        500, ge=1, le=1000, description="Share of copies lost, from which it is said of a shape."
+    )
+    idle_permille: int = Field(
+        100, ge=0, le=1000, description="Idle share of allocatable below which nothing is said."
+    )
+
+
+def _nodes(count: int, cpu: str) -> list[build.Manifest]:
+    return [build.node(f"node-{number}", cpu) for number in range(count)]
+
+
+_BUSY = [
+    one
+    for number in range(4)
+    for one in build.pods_of(f"web-{number}", on=f"node-{number}", cpu="5")
+]
+
+
+@rule(
+    code="CMP101",
+    title="Free room is in pieces too small to use",
+    subject="Cluster",
+    layer=Layer.SCHEDULING,
+    failure=Failure.SCHEDULING,
+    severity=Severity.CRITICAL,
+    reads=("Node", "Pod"),
+    complete=("Node", "Pod"),
+    uses=("ReplicaSet", "Deployment", "StatefulSet", "DaemonSet", "Job", "PodMetrics"),
+    leads_to=("pod-pending",),
+    message="{subject}: {whom} cannot be placed although {pooled} are free: {biggest}.",
+    remedy="Lower the request to {largest} or less{used}, or add a node with {request} or more.",
+    since="0.1",
+    settings=FragmentedCapacitySettings,
+    examples=(
+        broken(
+            "12 CPU are free on four nodes, and a pod of 6 waits",
+            _nodes(4, "8"),
+            _BUSY,
+            build.deployment("search", cpu="6"),
+            build.pods_of("search", unschedulable=600, cpu="6"),
+            mend=build.node("node-0", "16"),
+        ),
+        sound(
+            "the pod waits because there is no room at all",
+            _nodes(4, "5"),
+            _BUSY,
+            build.deployment("search", cpu="6"),
+            build.pods_of("search", unschedulable=600, cpu="6"),
+        ),
+    ),
+)
+def fragmented_capacity(cluster: Cluster, settings: FragmentedCapacitySettings) -> Iterator[Answer]:
+    whole = Room(dict(room(cluster)))
+    waiting = _waiting(cluster, settings.for_seconds)
+    told: set[Ref] = set()
+    for (owner, shape), pods in sorted(waiting.items(), key=lambda one: (one[0][0], -len(one[1]))):
+        copies, lack = fit(cluster, whole, shape), hole(cluster, whole, shape)
+        if lack and copies.placeable == 0 and copies.ideal >= 1 and owner not in told:
+            told.add(owner)
+            yield _finding(cluster, whole, owner, lack, pods)
+    yield from _predicted(cluster, whole, settings, {shape for _, shape in waiting})
+
+
+def _waiting(cluster: Cluster, for_seconds: int) -> dict[tuple[Ref, Shape], list[PodRow]]:
+    waiting: dict[tuple[Ref, Shape], list[PodRow]] = {}
+    for pod in cluster.bucket(PodRow, "unplaced", at=True):
+        since = pod.unschedulable_since
+        if since is not None and cluster.older(since, for_seconds):
+            key = (cluster.owner(pod), shape_of(pod.template))
+            waiting.setdefault(key, []).append(pod)
+    return waiting
+
+
+def _weights(cluster: Cluster) -> dict[Shape, dict[Ref, int]]:
+    """How many pods each controller has of each shape; DaemonSets' pods are tied to their node."""
+    weights: dict[Shape, dict[Ref, int]] = {}
+    for template, number in cluster.templates().items():
+        owner = template.owner
+        if owner is not None and owner.kind != "DaemonSet" and template.requests:
+            owners = weights.setdefault(shape_of(template), {})
+            owners[owner] = owners.get(owner, 0) + number
+    return weights
+
+
+def _predicted(
+    cluster: Cluster, whole: Room, settings: FragmentedCapacitySettings, waiting: set[Shape]
+) -> Iterator[Finding]:
+    for shape, owners in _weights(cluster).items():
+        copies = fit(cluster, whole, shape)
+        loss = copies.loss
+        if shape in waiting or loss is None or loss < settings.loss_permille or copies.ideal <= 1:
+            continue
+        lack = hole(cluster, whole, shape)
+        if lack and copies.placeable == 0 and _worth(cluster, lack, settings.idle_permille):
+            owner = _top(cluster, min(owners, key=lambda one: (-owners[one], one)))
+            yield _finding(cluster, whole, owner, lack, [])
+
+
+def _worth(cluster: Cluster, lack: Hole, permille: int) -> bool:
+    nodes = cluster.all(NodeRow, "Node")
+    total = sum(amount_of(node.allocatable, lack.resource) for node in nodes)
+    return lack.pooled * 1000 >= total * permille
+
+
+def _top(cluster: Cluster, controller: Ref) -> Ref:
+    pods = cluster.pods_of(controller)
+    return cluster.owner(pods[0]) if pods else controller
+
+
+def _finding(cluster: Cluster, whole: Room, owner: Ref, lack: Hole, pods: list[PodRow]) -> Finding:
+    weights = {one: sum(owners.values()) for one, owners in _weights(cluster).items()}
+    spread = fragmentation(cluster, whole, weights, lack.resource)
+    request = _amount(lack.resource, lack.requested)
+    whom = f"{count(len(pods), 'pod')} of {request}" if pods else f"one more pod of {request}"
+    return found(
+        owner,
+        severity=Severity.CRITICAL if pods else Severity.MEDIUM,
+        pods=len(pods),
+        names=tuple(pod.name for pod in pods[:5]),
+        resource=lack.resource,
+        requested=lack.requested,
+        largestFree=lack.largest,
+        node=lack.node,
+        pooledFree=lack.pooled,
+        fragmentedPermille=1000 * spread.expected // spread.free if spread.free else 0,
+        stranded=spread.stranded,
+        words={
+            "whom": whom,
+            "request": request,
+            "pooled": _amount(lack.resource, lack.pooled),
+            "biggest": _biggest(lack),
+            "largest": show(lack.resource, lack.largest),
+            "used": _used(cluster, pods, owner, lack.resource),
+        },
+    )
+
+
+def _biggest(lack: Hole) -> str:
+    if lack.largest >= lack.requested:
+        return f"no node has that and the rest of its requests, {lack.node} has the most"
+    return f"the largest hole is {_amount(lack.resource, lack.largest)} on {lack.node}"
+
+
+def _used(cluster: Cluster, pods: list[PodRow], owner: Ref, resource: str) -> str:
+    """What the workload's running pods use at most, from one sample."""
+    running = [pod for pod in cluster.pods_of(owner) if pod.node] if pods else []
+    samples = [cluster.find(UsageRow, "PodMetrics", pod.namespace, pod.name) for pod in running]
+    used = [one.cpu if resource == "cpu" else one.memory for one in samples if one]
+    known = used and resource in {"cpu", "memory"}
+    return f" (its running pods use {_amount(resource, max(used))} now)" if known else ""
+
+
+def _amount(resource: str, value: int) -> str:
+    if resource == "cpu":
+        return f"{cores(value)} CPU"
+    return f"{show(resource, value)} {resource}"

@@ -1,0 +1,122 @@
+"""Pods wait for a node that does not come.
+
+## What it looks at
+Pods whose condition PodScheduled is False with reason Unschedulable for longer than `forSeconds`,
+and why each node refuses them. Pods with scheduling gates are not waiting for room.
+
+## Why it matters
+What was declared does not run: a rollout stands still, or a workload is short of replicas.
+
+## What to do
+Look at the causes that hang above this finding, if there are any: they say what to mend. Else make
+room on a node that is named, or relax what refuses the pod.
+
+## When it stays silent
+While the scheduler has not refused the pod, and while it is gated or being deleted. Filters that
+are not modelled are named instead of guessed.
+"""
+
+from collections.abc import Iterator
+
+from pydantic import Field
+
+from clusteraudit.model import build
+from clusteraudit.model.moments import rfc3339
+from clusteraudit.rules.kit import (
+    Answer,
+    Cluster,
+    Failure,
+    Layer,
+    Ref,
+    Settings,
+    Severity,
+    broken,
+    count,
+    found,
+    rule,
+    some,
+    sound,
+)
+from clusteraudit.simulate.fit import refusals, volumes_of
+
+
+class PodPendingSettings(Settings):
+    for_seconds: int = Field(
+        300, ge=0, le=86_400, description="How long a pod may wait, in seconds."
+    )
+
+
+@rule(
+    code="CMP102",
+    title="A pod waits for a node",
+    subject="Workload",
+    layer=Layer.SCHEDULING,
+    failure=Failure.SCHEDULING,
+    severity=Severity.HIGH,
+    reads=("Pod",),
+    uses=(
+        "Node",
+        "ReplicaSet",
+        "Deployment",
+        "StatefulSet",
+        "DaemonSet",
+        "Job",
+        "PersistentVolumeClaim",
+        "PersistentVolume",
+    ),
+    message="{subject}: {waiting} no node ({names}): {why}.",
+    remedy="Make room on a node that could take it, or relax what refuses it; "
+    "`kubectl describe pod -n {namespace} {first}` shows what the scheduler says.",
+    since="0.1",
+    settings=PodPendingSettings,
+    examples=(
+        broken(
+            "three pods ask for more than any node has",
+            build.node("node-a", "4"),
+            build.deployment("search", replicas=3, cpu="6"),
+            build.pods_of("search", 3, unschedulable=600, cpu="6"),
+            mend=[build.node("node-a", "32"), *build.pods_of("search", 3, on="node-a", cpu="6")],
+        ),
+        sound(
+            "the pod has waited for one minute",
+            build.node("node-a", "4"),
+            build.deployment("search", cpu="6"),
+            build.pods_of("search", unschedulable=60, cpu="6"),
+        ),
+    ),
+)
+def pod_pending(workload: Ref, cluster: Cluster, settings: PodPendingSettings) -> Iterator[Answer]:
+    waiting = [
+        (pod.unschedulable_since, pod)
+        for pod in cluster.pods_of(workload)
+        if pod.unplaced
+        and pod.unschedulable_since is not None
+        and cluster.older(pod.unschedulable_since, settings.for_seconds)
+    ]
+    if not waiting:
+        return
+    first = waiting[0][1]
+    names = tuple(pod.name for _, pod in waiting)
+    why = _why(cluster, refusals(cluster, first.template, volumes_of(cluster, first)))
+    if first.template.unmodelled:
+        why += f"; {some(first.template.unmodelled)} may refuse it too and is not evaluated"
+    yield found(
+        workload,
+        pods=len(names),
+        names=names[:5],
+        since=rfc3339(min(since for since, _ in waiting)),
+        words={
+            "waiting": count(len(names), "pod finds", "pods find"),
+            "names": some(names),
+            "why": why,
+            "namespace": first.namespace,
+            "first": first.name,
+        },
+    )
+
+
+def _why(cluster: Cluster, reasons: tuple[tuple[str, int], ...]) -> str:
+    if not cluster.complete("Node"):
+        return "why cannot be told, for not all nodes are known"
+    parts = [f"{reason} on {count(number, 'node')}" for reason, number in reasons]
+    return "; ".join(parts) or "no modelled filter refuses it"

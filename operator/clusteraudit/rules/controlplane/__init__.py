@@ -1,0 +1,1 @@
+"""Rules of the control plane: API server, etcd, controllers."""

@@ -1,0 +1,1 @@
+"""Rules of identity: who may do what, and pull what."""

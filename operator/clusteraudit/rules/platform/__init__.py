@@ -1,0 +1,1 @@
+"""Rules of the platform: disruption, upgrades, guard rails."""

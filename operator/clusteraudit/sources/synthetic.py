@@ -1,0 +1,71 @@
+"""Pods that a workload's template would make, where the input holds none of them."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from clusteraudit.model.kinds import WORKLOADS, ref
+from clusteraudit.model.rows import Key, PodRow, Ref, WorkloadRow
+from clusteraudit.model.store import Change
+from clusteraudit.sources.documents import ObjectDoc, WorkloadDoc
+from clusteraudit.sources.pods import ephemeral_claims
+
+MAX_PODS = 10_000
+"""Of one workload: a manifest can ask for any number."""
+
+
+def synthetic_pods(
+    changes: Sequence[Change], documents: Mapping[str, Mapping[Key, ObjectDoc]]
+) -> list[Change]:
+    """Pods of every workload that nobody controls and that has none."""
+    speaking = set(_with_pods(changes))
+    made = []
+    for change in changes:
+        row = change.row
+        if change.kind in WORKLOADS and isinstance(row, WorkloadRow) and row.owner is None:
+            document = documents[change.kind][change.key]
+            if ref(change.kind, *change.key) not in speaking and isinstance(document, WorkloadDoc):
+                made += [Change("Pod", pod.key, pod) for pod in _pods(row, document)]
+    return made
+
+
+def _with_pods(changes: Iterable[Change]) -> Iterator[Ref]:
+    """Workloads that own a pod, by way of others too."""
+    owners = {
+        ref(change.kind, *change.key): change.row.owner
+        for change in changes
+        if isinstance(change.row, WorkloadRow)
+    }
+    for change in changes:
+        owner = change.row.template.owner if isinstance(change.row, PodRow) else None
+        seen = set[Ref]()
+        while owner is not None and owner not in seen:
+            seen.add(owner)
+            yield owner
+            owner = owners.get(owner)
+
+
+def _pods(row: WorkloadRow, document: WorkloadDoc) -> Iterator[PodRow]:
+    if row.template is None or document.spec.template is None:
+        return
+    start = document.spec.ordinals.start
+    wanted = 1 if row.replicas is None else max(0, row.replicas)
+    for number in range(start, start + min(wanted, MAX_PODS)):
+        name = f"{row.name}-{number}"
+        yield PodRow(
+            row.namespace,
+            name,
+            template=row.template,
+            claims=tuple(_claims(name, row.name, number, document)),
+            synthetic=True,
+        )
+
+
+def _claims(pod: str, workload: str, number: int, document: WorkloadDoc) -> Iterator[str]:
+    template = document.spec.template
+    volumes = template.spec.volumes if template else []
+    for volume in volumes:
+        if volume.persistent_volume_claim:
+            yield volume.persistent_volume_claim.claim_name
+    for claim in document.spec.volume_claim_templates:
+        yield f"{claim.metadata.name}-{workload}-{number}"
+    if template:
+        yield from ephemeral_claims(pod, template.spec)
