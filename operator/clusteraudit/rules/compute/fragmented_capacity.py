@@ -100,6 +100,15 @@ _BUSY = [
             build.pods_of("search", unschedulable=600, cpu="6"),
             mend=build.node("node-0", "16"),
         ),
+        broken(
+            "nothing waits yet, but one more pod of 4 CPU would, with 12 CPU free",
+            _nodes(4, "8"),
+            _BUSY,
+            build.node("node-4", "4"),
+            build.deployment("batch", cpu="4"),
+            build.pods_of("batch", on="node-4", cpu="4"),
+            mend=build.node("node-0", "16"),
+        ),
         sound(
             "the pod waits because there is no room at all",
             _nodes(4, "5"),
