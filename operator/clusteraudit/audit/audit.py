@@ -8,6 +8,7 @@ import msgspec
 
 from clusteraudit.audit.ledger import Entry, Ledger, Transition
 from clusteraudit.audit.run import CLEAR, CLUSTER, Outcome, ask
+from clusteraudit.audit.system import SYSTEM_NAMESPACES, is_system
 from clusteraudit.model.cluster import Cluster
 from clusteraudit.model.kinds import KINDS, ref
 from clusteraudit.model.rows import Ref
@@ -64,12 +65,14 @@ class Audit:
         *,
         settings: Mapping[str, Settings] | None = None,
         first_seen: Mapping[str, int] | None = None,
+        system: tuple[str, ...] = SYSTEM_NAMESPACES,
     ) -> None:
         self.store = Store()
         self.cluster = Cluster(self.store, now)
         self.ledger = Ledger(first_seen or {})
         self._catalogue = catalogue
         self._settings = dict(settings or {})
+        self._system = system
         self._now = now
         self._outcomes: dict[str, dict[Ref, Outcome]] = {rule.code: {} for rule in catalogue}
         self._local: dict[str, list[Rule]] = {}
@@ -131,7 +134,9 @@ class Audit:
             recorder.end()
 
     def _ask(self, rule: Rule, subject: Ref) -> None:
-        self._note(rule, subject, ask(rule, subject, self.cluster, self._settings))
+        silent = rule.hygiene and is_system(subject.namespace, self._system)
+        outcome = CLEAR if silent else ask(rule, subject, self.cluster, self._settings)
+        self._note(rule, subject, outcome)
 
     def _note(self, rule: Rule, subject: Ref, outcome: Outcome) -> None:
         """Only what is not clear is kept: at 150,000 pods nearly all is."""

@@ -196,6 +196,8 @@ class Rule:
     settings: type[Settings]
     loop: str
     local: bool
+    forced: Severity | None = None
+    """Set by whoever tunes the rule: stands before what the rule says itself."""
 
     @property
     def name(self) -> str:
@@ -230,8 +232,8 @@ class Rule:
         return template.format_map({"subject": finding.subject, **parts, **dict(finding.words)})
 
     def severity_of(self, finding: Finding) -> Severity:
-        """The finding's own severity, else the rule's."""
-        return finding.severity or self.severity
+        """The one that is forced, else the finding's own, else the rule's."""
+        return self.forced or finding.severity or self.severity
 
 
 def _spoken(value: Value) -> str:

@@ -20,7 +20,7 @@ APPS = ["web", "db"]
 NODE = st.sampled_from(NODES)
 APP = st.sampled_from(APPS)
 ZONE = st.sampled_from(["", "a", "b"])
-CPU = st.sampled_from(["", "1", "2", "3"])
+CPU = st.sampled_from(["", "1", "2", "4", "5"])
 WAIT = st.sampled_from([None, 0, 200, 400])
 
 
@@ -134,7 +134,7 @@ def anew(store: Store, now: int) -> Audit:
     return audit
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=1500, deadline=None)
 @given(st.sampled_from(EXAMPLES), st.lists(a_step(), min_size=1, max_size=12))
 def test_incremental_equals_full(
     base: Example,

@@ -80,7 +80,7 @@ def _busy(usage: str) -> tuple[build.Manifest, ...]:
     reads=("Node", "NodeMetrics", "Pod"),
     complete=("Pod",),
     uses=("PodMetrics", "ReplicaSet", "Deployment", "StatefulSet", "DaemonSet", "Job"),
-    message="{subject}: {headroom} of memory are left above the kubelet's threshold of {threshold} "
+    message="{subject}: {headroom} left above the kubelet's eviction threshold of {threshold} "
     "(assumed): {first}.",
     remedy="Raise the memory request of what must stay to what it uses, or its priority; "
     "or move load off {node}.",
@@ -117,12 +117,16 @@ def eviction_risk(node: Ref, cluster: Cluster, settings: EvictionRiskSettings) -
         first=tuple(f"{one.pod.namespace}/{one.pod.name}" for one in first[:5]),
         podsWithoutUsage=silent,
         words={
-            "headroom": show("memory", max(0, available - threshold) // _MI * _MI),
+            "headroom": _left((available - threshold) // _MI * _MI),
             "threshold": show("memory", threshold),
             "first": _first(cluster, first, silent),
             "node": node.name,
         },
     )
+
+
+def _left(headroom: int) -> str:
+    return f"{show('memory', headroom)} of memory are" if headroom > 0 else "no memory is"
 
 
 def _order(cluster: Cluster, node: str) -> tuple[list[Candidate], int]:

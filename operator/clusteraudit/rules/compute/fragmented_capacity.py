@@ -15,8 +15,9 @@ Lower a request that is larger than the need, so that it fits into the holes; or
 or fewer; or let pods move (descheduler, bin packing).
 
 ## When it stays silent
-Where little is idle, however badly it is cut; where one more copy fits; on nodes that are cordoned
-or NotReady, whose room is not free. Filters that are not modelled could refuse more, never less.
+Where little is idle, however badly it is cut, and where one more copy fits. What could wait is only
+told while nothing does. The room of nodes that are cordoned or NotReady is not free. Filters that
+are not modelled could refuse more, never less.
 """
 
 from collections.abc import Iterator
@@ -127,7 +128,8 @@ def fragmented_capacity(cluster: Cluster, settings: FragmentedCapacitySettings) 
         if lack and copies.placeable == 0 and copies.ideal >= 1 and owner not in told:
             told.add(owner)
             yield _finding(cluster, whole, owner, lack, pods)
-    yield from _predicted(cluster, whole, settings, {shape for _, shape in waiting})
+    if not told:
+        yield from _predicted(cluster, whole, settings, {shape for _, shape in waiting})
 
 
 def _waiting(cluster: Cluster, for_seconds: int) -> dict[tuple[Ref, Shape], list[PodRow]]:
@@ -198,7 +200,7 @@ def _finding(cluster: Cluster, whole: Room, owner: Ref, lack: Hole, pods: list[P
             "request": request,
             "pooled": _amount(lack.resource, lack.pooled),
             "biggest": _biggest(lack),
-            "largest": show(lack.resource, lack.largest),
+            "largest": _amount(lack.resource, lack.largest),
             "used": _used(cluster, pods, owner, lack.resource),
         },
     )

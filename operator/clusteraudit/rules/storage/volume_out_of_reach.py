@@ -66,7 +66,7 @@ def _pinned(*nodes: build.Manifest) -> tuple[build.Manifest, ...]:
     leads_to=("pod-pending",),
     message="{subject}: {who} cannot start: {volumes} can only be used {where}, "
     "and none of the {able} that could run it is there.",
-    remedy="Bring a schedulable node {where}, or restore a snapshot of {volumes} "
+    remedy="Have a schedulable node {where}, or restore a snapshot of {volumes} "
     "where there are nodes.",
     since="0.1",
     examples=(
