@@ -79,7 +79,7 @@ def structural(model: type[BaseModel]) -> Json:
 def _plain(schema: Mapping[str, object], defs: Mapping[str, Json]) -> Json:
     schema = _resolved(schema, defs)
     kept: Json = {key: schema[key] for key in _KEPT if key in schema}
-    if kept.get("default") is None or kept.get("default") == {}:
+    if kept.get("default") is None or isinstance(kept["default"], dict):
         kept.pop("default", None)
     properties, items = schema.get("properties"), schema.get("items")
     if isinstance(properties, dict):

@@ -31,7 +31,7 @@ class RuleTuning(Shape):
     """What is to be different of one rule."""
 
     code: str = Field(description="Code of the rule, such as CMP101.", max_length=6, min_length=6)
-    enabled: bool = Field(True, description="Whether it is asked at all.")
+    enabled: bool = Field(default=True, description="Whether it is asked at all.")
     severity: SeverityName | None = Field(None, description="Severity of all of its findings.")
     settings: dict[str, JsonValue] = Field(
         {}, description="Settings of the rule, as its page lists them.", max_length=32
@@ -174,7 +174,7 @@ class Status(Shape):
 
 
 class Report(Shape):
-    """The answer to: what is wrong with this cluster, and what is the actual cause?"""
+    """What is wrong with this cluster, and what the actual cause is."""
 
     spec: Spec = Field(Spec(), description="What is wanted of the report.")
     status: Status | None = Field(None, description="What the audit says.")

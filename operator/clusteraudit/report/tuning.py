@@ -45,10 +45,11 @@ def tune(catalogue: Catalogue, tunings: Iterable[RuleTuning]) -> Tuned:
 def _chosen(catalogue: Catalogue, by_code: Mapping[str, RuleTuning]) -> Iterator[Rule]:
     for rule in catalogue:
         tuning = by_code.get(rule.code)
-        if tuning is None or (tuning.enabled and tuning.severity is None):
+        if tuning is None:
             yield rule
         elif tuning.enabled:
-            yield replace(rule, forced=Severity(tuning.severity))
+            severity = tuning.severity
+            yield replace(rule, forced=Severity(severity) if severity else None)
 
 
 def _problems(code: str, error: ValidationError) -> Iterator[str]:

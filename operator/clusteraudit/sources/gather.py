@@ -93,6 +93,17 @@ class Gathering:
             self._read += 1
             self._add(source, payload, top)
 
+    def add_item(self, source: str, kind: str, api_version: str, payload: bytes) -> None:
+        """Take in an item of a list, which need not repeat what it is."""
+        top = _top(payload)
+        self._read += 1
+        if top is None:
+            self._skip(source, kind, "InvalidObject", "its metadata is not what it should be")
+        else:
+            self._add(
+                source, payload, msgspec.structs.replace(top, kind=kind, api_version=api_version)
+            )
+
     def _add(self, source: str, payload: Payload, top: _Top) -> None:
         kind = KINDS.get(top.kind)
         group = top.api_version.rpartition("/")[0]

@@ -128,6 +128,8 @@ def _yaml(data: bytes) -> Iterator[Payload]:
         raise ParseError(f"is not YAML: {_first_line(error)}") from None
     except RecursionError:
         raise ParseError("is nested too deeply") from None
+    except ParseError:
+        raise
     except ValueError as error:
         raise ParseError(f"is not YAML: {error}") from None
 

@@ -1,0 +1,77 @@
+"""The command `cluster-audit`: its commands, and how each of them may end."""
+
+import os
+import sys
+import traceback
+from importlib import metadata
+from typing import Annotated
+
+import click
+import typer
+
+from clusteraudit.cli.errors import CommandError, Exit
+from clusteraudit.cli.scan import scan
+from clusteraudit.cli.show import crd, rules
+from clusteraudit.cli.snapshot import snapshot
+
+app = typer.Typer(
+    name="cluster-audit",
+    help="Asks of a Kubernetes cluster what its next incident is, and why.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(scan)
+app.command()(snapshot)
+app.command()(rules)
+app.command()(crd)
+
+
+@app.callback()
+def options(
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the trace of what goes wrong.")
+    ] = False,
+) -> None:
+    """Asks of a Kubernetes cluster what its next incident is, and why."""
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(metadata.version("cluster-audit"))
+
+
+def main() -> None:
+    """Run a command; whatever goes wrong is told in a line or two, with a documented code."""
+    try:
+        code = app(standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever reads has left; nothing may be written at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = Exit.DONE
+    except CommandError as error:
+        code = _fail(str(error), error.code)
+    except click.ClickException as error:
+        error.show()
+        code = Exit.USAGE
+    except (click.Abort, KeyboardInterrupt):
+        code = _fail("interrupted", Exit.USAGE)
+    except Exception as error:
+        code = _fail(_unexpected(error), Exit.USAGE)
+    sys.exit(int(code or 0))
+
+
+def _fail(message: str, code: Exit) -> Exit:
+    if "--debug" in sys.argv:
+        traceback.print_exc()
+    typer.echo(f"Error: {message}", err=True)
+    return code
+
+
+def _unexpected(error: Exception) -> str:
+    return (
+        f"{type(error).__name__}: {error}\nThis is a fault of cluster-audit: "
+        "`cluster-audit --debug ...` shows where; please report it."
+    )

@@ -1,0 +1,37 @@
+"""`rules` and `crd`: what the product says of itself."""
+
+from typing import Annotated
+
+import typer
+import yaml
+from rich.markdown import Markdown
+
+from clusteraudit.cli.errors import CommandError, Exit
+from clusteraudit.cli.output import console
+from clusteraudit.report.crd import crd as definition
+from clusteraudit.report.pages import page
+from clusteraudit.rules.catalogue import catalogue
+
+
+def rules(
+    code: Annotated[str, typer.Argument(help="Code or name of a rule.", show_default=False)] = "",
+) -> None:
+    """List the rules, or print the page of one."""
+    if not code:
+        for rule in catalogue():
+            typer.echo(
+                f"{rule.code}  {rule.severity:<8}  {rule.loop:<12}  {rule.name:<24}  {rule.title}"
+            )
+        return
+    rule_found = catalogue().get(code)
+    if rule_found is None:
+        message = f"there is no rule {code!r}: `cluster-audit rules` lists them"
+        raise CommandError(Exit.USAGE, message)
+    console().print(Markdown(page(rule_found)))
+
+
+def crd() -> None:
+    """Print the CustomResourceDefinition, for `kubectl apply --server-side -f -`."""
+    typer.echo(
+        yaml.dump(definition(), Dumper=yaml.CSafeDumper, sort_keys=False, width=100), nl=False
+    )

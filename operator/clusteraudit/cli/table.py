@@ -1,0 +1,90 @@
+"""The table of `scan`: worst first, causes with their effects below, totals, what is not known."""
+
+from collections.abc import Iterator, Mapping
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from clusteraudit.report.shapes import FindingShape, RuleShape, ScanShape
+
+_STYLES = {
+    "critical": "bold white on red",
+    "high": "bold red",
+    "medium": "yellow",
+    "low": "cyan",
+    "info": "dim",
+}
+_INDENT = 4
+
+
+def show(report: ScanShape, console: Console) -> None:
+    """Print a scan as people read it."""
+    for depth, finding in _tree(report):
+        _finding(console, finding, depth)
+    console.print(Text(_totals(report), style="bold"))
+    for line in _untold(report):
+        console.print(Text(line))
+
+
+def _tree(report: ScanShape) -> Iterator[tuple[int, FindingShape]]:
+    """Findings in order, each once: effects under their cause."""
+    by = {finding.fingerprint: finding for finding in report.findings}
+    told: set[str] = set()
+    for finding in report.findings:
+        if not any(cause in by for cause in finding.caused_by):
+            yield from _below(finding, 0, by, told)
+    for finding in report.findings:  # circles have no root
+        yield from _below(finding, 0, by, told)
+
+
+def _below(
+    finding: FindingShape, depth: int, by: Mapping[str, FindingShape], told: set[str]
+) -> Iterator[tuple[int, FindingShape]]:
+    if finding.fingerprint in told:
+        return
+    told.add(finding.fingerprint)
+    yield depth, finding
+    for effect in finding.effects:
+        if effect in by:
+            yield from _below(by[effect], depth + 1, by, told)
+
+
+def _finding(console: Console, finding: FindingShape, depth: int) -> None:
+    head = Text()
+    if depth:
+        head.append("└ causes ", style="dim")
+    head.append(f" {finding.severity.upper()} ", style=_STYLES[finding.severity])
+    head.append(f" {finding.rule} {finding.name}", style="bold")
+    console.print(Padding(head, (0, 0, 0, depth * _INDENT)))
+    body = Text(f"{finding.message}\n").append(f"→ {finding.remedy}", style="green")
+    console.print(Padding(body, (0, 0, 1, depth * _INDENT + 2)))
+
+
+def _totals(report: ScanShape) -> str:
+    numbers = (f"{number} {name}" for name, number in report.summary.by_severity.items() if number)
+    cluster = report.cluster
+    audited = f"{cluster.nodes} nodes, {cluster.pods} pods, at {cluster.taken_at}"
+    return f"{', '.join(numbers) or 'nothing found'}; score {report.score} of 100 ({audited})"
+
+
+def _untold(report: ScanShape) -> Iterator[str]:
+    unsure = [rule for rule in report.rules if rule.unknown or rule.outcome == "unknown"]
+    if unsure:
+        yield "Could not tell:"
+    for rule in unsure:
+        yield f"  {rule.rule} {rule.name}: {_reasons(rule)}"
+    for rule in report.rules:
+        if rule.error:
+            yield f"  {rule.rule} {rule.name} failed: {_reasons(rule)}"
+    if report.inputs.skipped:
+        yield f"Skipped {len(report.inputs.skipped)}:"
+    for one in report.inputs.skipped:
+        yield f"  {' '.join(part for part in (one.source, one.object) if part)}: {one.message}"
+    if report.inputs.partial:
+        yield "If the input holds every object that exists, --complete lets more be told."
+
+
+def _reasons(rule: RuleShape) -> str:
+    many = f" (for {rule.unknown} of {rule.subjects})" if rule.outcome == "found" else ""
+    return f"{', '.join(rule.reasons)}{many}"

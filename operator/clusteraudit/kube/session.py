@@ -1,0 +1,186 @@
+"""The session: every request to the API server goes through here."""
+
+import asyncio
+import random
+import ssl
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Self, TypeVar
+
+import aiohttp
+import msgspec
+
+from clusteraudit.kube.credentials import Credentials
+from clusteraudit.kube.errors import BY_STATUS, ApiError, UnauthorizedError, UnreachableError
+from clusteraudit.kube.gate import Gate
+
+T = TypeVar("T")
+JSON = "application/json"
+APPLY = "application/apply-patch+yaml"
+_READ_BUFFER = 2**20
+
+
+class _Status(msgspec.Struct):
+    message: str = ""
+    reason: str = ""
+
+
+class Session:
+    """Requests with credentials, typed errors and counts. Use it as an async context manager.
+
+    `patient`: while the server is down, requests wait for their turn at the gate instead of
+    failing one after the other; the CLI is not.
+    """
+
+    def __init__(self, credentials: Credentials, *, timeout: float = 30) -> None:
+        self.credentials = credentials
+        self.requests: Counter[tuple[str, str, int]] = Counter()
+        self.gate = Gate(random.Random())
+        self._timeout = timeout
+        self._http: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        tls = self.credentials.tls()
+        connector = aiohttp.TCPConnector(ssl=True if tls is None else tls, limit=64)
+        self._http = aiohttp.ClientSession(
+            connector=connector, trust_env=False, read_bufsize=_READ_BUFFER, auto_decompress=True
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._http is not None:
+            await self._http.close()
+            self._http = None
+
+    async def get(
+        self, path: str, shape: type[T], params: Mapping[str, str] | None = None, accept: str = JSON
+    ) -> T:
+        """The answer to GET, decoded; raises ApiError, UnreachableError."""
+        body = await self.send("GET", path, params=params, accept=accept)
+        try:
+            return msgspec.json.decode(body, type=shape)
+        except msgspec.DecodeError as error:
+            raise ApiError(
+                200, f"GET {path}: the answer is not what it should be: {error}"
+            ) from None
+
+    async def send(
+        self,
+        verb: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        content: str = JSON,
+        accept: str = JSON,
+    ) -> bytes:
+        """The body of the answer; raises ApiError, UnreachableError."""
+        headers = {"Accept": accept} | ({"Content-Type": content} if body is not None else {})
+        async with self._answer(verb, path, params, body, headers, self._timeout) as answer:
+            try:
+                return await answer.read()
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                raise UnreachableError(f"{verb} {path}: {_why(error)}") from None
+
+    @asynccontextmanager
+    async def stream(
+        self, path: str, params: Mapping[str, str], *, silence: float, accept: str = JSON
+    ) -> AsyncIterator[aiohttp.StreamReader]:
+        """The body of a long answer as it comes; TimeoutError after so many seconds of silence."""
+        headers = {"Accept": accept}
+        async with self._answer("WATCH", path, params, None, headers, None, silence) as answer:
+            yield answer.content
+
+    @asynccontextmanager
+    async def _answer(
+        self,
+        verb: str,
+        path: str,
+        params: Mapping[str, str] | None,
+        body: bytes | None,
+        headers: dict[str, str],
+        total: float | None,
+        silence: float | None = None,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        limits = aiohttp.ClientTimeout(total=total, sock_connect=self._timeout, sock_read=silence)
+
+        async def attempt() -> aiohttp.ClientResponse:
+            return await self._request(verb, path, params, body, headers, limits)
+
+        try:
+            answer = await self.gate.through(attempt)
+        except UnauthorizedError:
+            await asyncio.to_thread(self.credentials.renew)
+            answer = await self.gate.through(attempt)
+        try:
+            yield answer
+        finally:
+            answer.release() if answer.content.at_eof() else answer.close()
+
+    async def _request(
+        self,
+        verb: str,
+        path: str,
+        params: Mapping[str, str] | None,
+        body: bytes | None,
+        headers: dict[str, str],
+        limits: aiohttp.ClientTimeout,
+    ) -> aiohttp.ClientResponse:
+        if self._http is None:
+            raise RuntimeError("the session is not open")
+        method = "GET" if verb == "WATCH" else verb
+        url = self.credentials.server + path
+        sent = headers | self.credentials.headers()
+        try:
+            answer = await self._http.request(
+                method, url, params=params, data=body, headers=sent, timeout=limits
+            )
+        except (aiohttp.ClientError, TimeoutError, OSError, ssl.SSLError) as error:
+            raise UnreachableError(f"{self.credentials.server} {_why(error)}") from None
+        self.requests[verb, _resource(path), answer.status] += 1
+        if answer.status >= 400:
+            raise await _refusal(verb, path, answer)
+        return answer
+
+
+async def _refusal(verb: str, path: str, answer: aiohttp.ClientResponse) -> ApiError:
+    """The error of an answer, whatever its body is: a Status, an HTML page, nothing."""
+    try:
+        body = await answer.read()
+        message = msgspec.json.decode(body, type=_Status).message
+    except (aiohttp.ClientError, TimeoutError, msgspec.DecodeError):
+        message = ""
+    finally:
+        answer.close()
+    retry = answer.headers.get("Retry-After", "")
+    said = message or answer.reason or "no reason given"
+    kind = BY_STATUS.get(answer.status, ApiError)
+    seconds = float(retry) if retry.isdecimal() else None
+    return kind(answer.status, f"{verb} {path}: {said}", seconds)
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "does not answer in time"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLError):
+        return f"has a certificate that does not verify: {error}"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"cannot be reached: {error.os_error.strerror or error.os_error}"
+    return f"broke the connection off: {str(error) or type(error).__name__}"
+
+
+def _resource(path: str) -> str:
+    """The last part that names a resource, for counting: bounded, whatever names there are."""
+    parts = [part for part in path.split("/") if part]
+    start = 2 if parts[:1] == ["api"] else 3 if parts[:1] == ["apis"] else 0
+    rest = parts[start:]
+    if rest[:1] == ["namespaces"] and len(rest) > len(("namespaces", "name")):
+        rest = rest[2:]
+    return rest[0] if rest else "/".join(parts[:1]) or "/"

@@ -1,0 +1,60 @@
+"""Reading files, folders and standard input into a gathering."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from clusteraudit.sources.gather import Gathering
+from clusteraudit.sources.parse import ParseError, objects
+
+SUFFIXES = (".yaml", ".yml", ".json", ".jsonl")
+Progress = Callable[[str, int], None]
+
+
+class UnreadableError(ValueError):
+    """No input could be read at all; the message names what was tried, and why it failed."""
+
+
+def gather(paths: Iterable[str], progress: Progress) -> Gathering:
+    """Read everything that the paths name; raises UnreadableError if nothing could be read."""
+    gathering = Gathering()
+    for path in paths:
+        for source in _sources(path, gathering):
+            _read(source, gathering, progress)
+    if not gathering.read and gathering.header is None:
+        raise UnreadableError(_why(gathering, list(paths)))
+    return gathering
+
+
+def _why(gathering: Gathering, paths: list[str]) -> str:
+    if gathering.skipped:
+        first = gathering.skipped[0]
+        return f"{first.source} {first.message}"
+    return f"no Kubernetes objects in {', '.join(paths)}"
+
+
+def _sources(path: str, gathering: Gathering) -> Iterator[str]:
+    """The files that a path stands for."""
+    if path == "-" or not Path(path).is_dir():
+        yield path
+        return
+    files = sorted(one for one in Path(path).rglob("*") if one.is_file() and _wanted(one))
+    if not files:
+        gathering.fail(path, "Empty", f"holds no file that ends in {', '.join(SUFFIXES)}")
+    yield from (str(one) for one in files)
+
+
+def _wanted(path: Path) -> bool:
+    return path.name.removesuffix(".gz").endswith(SUFFIXES)
+
+
+def _read(source: str, gathering: Gathering, progress: Progress) -> None:
+    try:
+        data = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
+        for payload in objects(source, data):
+            gathering.add(source, payload)
+            progress(source, gathering.read)
+    except OSError as error:
+        gathering.fail(source, "Unreadable", f"cannot be read: {error.strerror or error}")
+    except ParseError as error:
+        gathering.fail(source, "Unparsable", str(error))

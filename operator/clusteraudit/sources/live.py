@@ -1,0 +1,85 @@
+"""Everything of a live cluster, once: what `scan` and `snapshot` read."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import msgspec
+
+from clusteraudit.kube.discovery import groups, version
+from clusteraudit.kube.errors import ForbiddenError, GoneError, NotFoundError
+from clusteraudit.kube.session import JSON, Session
+from clusteraudit.sources.feed import Resource
+from clusteraudit.sources.gather import Gathering, Header
+from clusteraudit.sources.resources import POLLED, WATCHED, path
+
+PAGE = 500
+_AT_ONCE = 4
+_PARTIAL = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+
+Progress = Callable[[str, int], None]
+
+
+class _ListMeta(msgspec.Struct, frozen=True):
+    continue_: str = msgspec.field(default="", name="continue")
+
+
+class _Page(msgspec.Struct, frozen=True):
+    items: list[msgspec.Raw] | None = None
+    metadata: _ListMeta = _ListMeta()
+
+
+async def gather(session: Session, progress: Progress) -> Gathering:
+    """List every audited kind; what is forbidden or not served is noted, not fatal."""
+    gathering = Gathering()
+    gate = asyncio.Semaphore(_AT_ONCE)
+    forbidden: list[str] = []
+    unserved: list[str] = []
+
+    async def one(resource: Resource) -> None:
+        async with gate:
+            try:
+                await _list(session, resource, gathering, progress)
+            except ForbiddenError:
+                forbidden.append(resource.kind)
+            except NotFoundError:
+                unserved.append(resource.kind)
+
+    served, name = await version(session), session.credentials.name
+    found = await groups(session)
+    await asyncio.gather(*(one(resource) for resource in (*WATCHED, *POLLED)))
+    polled = {resource.kind for resource in POLLED}
+    refused = {*forbidden, *unserved}
+    gathering.header = Header(
+        snapshot_version=1,
+        taken_at=datetime.now(tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        listed=[r.kind for r in (*WATCHED, *POLLED) if r.kind not in refused],
+        forbidden=sorted(forbidden),
+        unserved=sorted(set(unserved) - polled),
+        groups=found,
+        cluster=name,
+        version=served,
+    )
+    return gathering
+
+
+async def _list(
+    session: Session, resource: Resource, gathering: Gathering, progress: Progress
+) -> None:
+    """All pages of a kind; a token that expired means to begin again, which changes nothing."""
+    params = {"limit": str(PAGE)}
+    accept = _PARTIAL if resource.metadata_only else JSON
+    while True:
+        try:
+            page = await session.get(
+                path(resource.api_version, resource.plural), _Page, params, accept
+            )
+        except GoneError:
+            params = {"limit": str(PAGE)}
+            continue
+        for item in page.items or ():
+            gathering.add_item("", resource.kind, resource.api_version, bytes(item))
+        progress("the cluster", gathering.read)
+        if not page.metadata.continue_:
+            return
+        params["continue"] = page.metadata.continue_
