@@ -70,17 +70,10 @@ class Audit:
         self.store = Store()
         self.cluster = Cluster(self.store, now)
         self.ledger = Ledger(first_seen or {})
-        self._catalogue = catalogue
-        self._settings = dict(settings or {})
-        self._system = system
         self._now = now
-        self._outcomes: dict[str, dict[Ref, Outcome]] = {rule.code: {} for rule in catalogue}
-        self._local: dict[str, list[Rule]] = {}
-        for rule in catalogue:
-            if rule.local:
-                self._local.setdefault(rule.subject, []).append(rule)
-        self._whole = {rule.code: rule for rule in catalogue if not rule.local}
-        self._never_asked = True
+        self._outcomes: dict[str, dict[Ref, Outcome]] = {}
+        self._catalogue = Catalogue(())
+        self.retune(catalogue, settings or {}, system)
 
     def step(
         self,
@@ -100,11 +93,25 @@ class Audit:
         self.cluster.recorder.sweep()
         return self._result(len(openers))
 
-    def retune(self, settings: Mapping[str, Settings]) -> AuditResult:
-        """Ask everything again under other settings."""
+    def retune(
+        self, catalogue: Catalogue, settings: Mapping[str, Settings], system: tuple[str, ...]
+    ) -> None:
+        """From the next step on ask these rules, of everything; findings of others close."""
+        for rule in self._catalogue:
+            if catalogue.get(rule.code) is None:
+                for subject in list(self._outcomes[rule.code]):
+                    self._note(rule, subject, CLEAR)
+                self.cluster.recorder.forget(rule.code)
+        self._catalogue = catalogue
         self._settings = dict(settings)
+        self._system = system
+        self._outcomes = {rule.code: self._outcomes.get(rule.code, {}) for rule in catalogue}
+        self._local = {
+            kind: [rule for rule in catalogue if rule.local and rule.subject == kind]
+            for kind in ("Workload", *_OWN_SUBJECTS)
+        }
+        self._whole = {rule.code: rule for rule in catalogue if not rule.local}
         self._never_asked = True
-        return self.step(now=self._now)
 
     def _openers(self, touched: Touched) -> list[Ref | str]:
         recorder = self.cluster.recorder
@@ -113,10 +120,11 @@ class Audit:
             self._drop(subject)
         subjects = {one for one in dirty if isinstance(one, Ref)} - touched.gone
         subjects |= {one for one in touched.born if self._local.get(subject_kind(one))}
-        whole = {one for one in dirty if isinstance(one, str)}
+        whole = {one for one in dirty if isinstance(one, str) and one in self._whole}
         if self._never_asked:
             self._never_asked = False
-            subjects |= {one for kind in self._local for one in self.store.subjects(kind)}
+            asked = (kind for kind, rules in self._local.items() if rules)
+            subjects |= {one for kind in asked for one in self.store.subjects(kind)}
             whole |= self._whole.keys()
         return [*sorted(subjects), *sorted(whole)]
 

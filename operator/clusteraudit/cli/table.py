@@ -56,9 +56,10 @@ def _finding(console: Console, finding: FindingShape, depth: int) -> None:
         head.append("└ causes ", style="dim")
     head.append(f" {finding.severity.upper()} ", style=_STYLES[finding.severity])
     head.append(f" {finding.rule} {finding.name}", style="bold")
-    console.print(Padding(head, (0, 0, 0, depth * _INDENT)))
+    console.print(Padding(head, (0, 0, 0, depth * _INDENT), expand=False))
     body = Text(f"{finding.message}\n").append(f"→ {finding.remedy}", style="green")
-    console.print(Padding(body, (0, 0, 1, depth * _INDENT + 2)))
+    console.print(Padding(body, (0, 0, 0, depth * _INDENT + 2), expand=False))
+    console.print()
 
 
 def _totals(report: ScanShape) -> str:

@@ -41,11 +41,8 @@ class _Configuration(Protocol):
     key_file: str | None
     verify_ssl: bool
 
-    def get_api_key_with_prefix(self, identifier: str) -> str | None:
-        """The value of a header."""
-
-    def get_basic_auth_token(self) -> str | None:
-        """The value of a header."""
+    def get_api_key_with_prefix(self, identifier: str, alias: str) -> str | None:
+        """The value of a header; basic authentication comes as one, too."""
 
 
 @dataclass
@@ -70,8 +67,8 @@ class KubeconfigCredentials:
     def headers(self) -> dict[str, str]:
         """Authorization, and whom to impersonate."""
         held = self._configuration()
-        token = held.get_api_key_with_prefix("authorization") or held.get_basic_auth_token()
-        found = {"Authorization": token} if token and token.strip() else {}
+        token = held.get_api_key_with_prefix("BearerToken", alias="authorization")
+        found = {"Authorization": token} if token else {}
         return found | ({"Impersonate-User": self.user} if self.user else {})
 
     def tls(self) -> ssl.SSLContext | None:

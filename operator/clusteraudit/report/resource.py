@@ -63,7 +63,7 @@ class Spec(Shape):
         MAX_FINDINGS, description="Findings shown at most.", ge=1, le=MAX_FINDINGS
     )
     publish_interval: int = Field(
-        30, description="Seconds between two writes of the status, at least.", ge=5, le=3600
+        30, description="Seconds between two writes of the status, at least.", ge=1, le=3600
     )
 
 
