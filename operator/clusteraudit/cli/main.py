@@ -10,6 +10,7 @@ import click
 import typer
 
 from clusteraudit.cli.errors import CommandError, Exit
+from clusteraudit.cli.run import run
 from clusteraudit.cli.scan import scan
 from clusteraudit.cli.show import crd, rules
 from clusteraudit.cli.snapshot import snapshot
@@ -25,6 +26,7 @@ app.command()(scan)
 app.command()(snapshot)
 app.command()(rules)
 app.command()(crd)
+app.command()(run)
 
 
 @app.callback()

@@ -11,6 +11,16 @@ _IN_CLUSTER = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _REMEDY = "set KUBECONFIG or --kubeconfig, or read a snapshot with -f"
 
 
+@dataclass(frozen=True)
+class Files:
+    """Where certificates are, for a client that has its own session."""
+
+    ca: str | None = None
+    certificate: str | None = None
+    key: str | None = None
+    insecure: bool = False
+
+
 class Credentials(Protocol):
     """What a session needs; `headers` is asked before each request, `renew` after a 401."""
 
@@ -30,6 +40,9 @@ class Credentials(Protocol):
 
     def tls(self) -> ssl.SSLContext | None:
         """How to verify the server, and our certificate; None for plain HTTP."""
+
+    def files(self) -> Files:
+        """The same, as files."""
 
 
 class _Configuration(Protocol):
@@ -86,6 +99,11 @@ class KubeconfigCredentials:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         return context
+
+    def files(self) -> Files:
+        """Files of the kubeconfig, or made from its data."""
+        held = self._configuration()
+        return Files(held.ssl_ca_cert, held.cert_file, held.key_file, not held.verify_ssl)
 
     def _configuration(self) -> _Configuration:
         if self._held is None:
@@ -148,6 +166,10 @@ class InClusterCredentials:
             return ssl.create_default_context(cafile=self.folder / "ca.crt")
         except (OSError, ssl.SSLError) as error:
             raise KubeConfigError(f"{self.folder}/ca.crt is unusable: {error}") from None
+
+    def files(self) -> Files:
+        """The mounted authority."""
+        return Files(ca=str(self.folder / "ca.crt"))
 
 
 def in_cluster(host: str | None, port: str | None) -> InClusterCredentials | None:

@@ -5,7 +5,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from clusteraudit.audit.audit import AuditResult
 from clusteraudit.audit.ledger import Entry
@@ -24,9 +24,11 @@ from clusteraudit.report.resource import (
     Totals,
 )
 from clusteraudit.report.scan import chains, reference, score, summary
-from clusteraudit.report.shapes import LoopName
 from clusteraudit.rules.catalogue import Catalogue
 from clusteraudit.rules.kit import LOOPS, Severity
+
+if TYPE_CHECKING:
+    from clusteraudit.report.shapes import LoopName
 
 CAP_BYTES = 200 * 1024
 PER_RULE = 20
@@ -58,7 +60,7 @@ def status(result: AuditResult, catalogue: Catalogue, view: View, cap: int = CAP
         made = _status(result, catalogue, view, entries, kept, links)
         if room == 0 or size(made) <= cap:
             return made
-        room = room * 9 // 10 if len(kept) > 10 else room - 1
+        room = min(room - 1, room * 9 // 10)
 
 
 def size(made: Status) -> int:
@@ -227,7 +229,11 @@ def _verdicts(
     kept: Sequence[Entry],
     inputs: Sequence[StatusInput],
 ) -> dict[str, Verdict]:
-    behind = [f"{one.kind}: {one.reason}" for one in inputs if not one.synced]
+    behind = [
+        f"{one.kind}: {one.reason}"
+        for one in inputs
+        if not one.synced and one.reason != "NotServed"
+    ]
     unsure = [one.rule for one in result.tallies if one.outcome == "unknown" or one.unknown]
     dropped = len(entries) - len(kept)
     loops = {f"{loop.title()}Healthy": _loop(loop, result, catalogue, entries) for loop in LOOPS}

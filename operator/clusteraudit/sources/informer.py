@@ -158,9 +158,22 @@ class Informer:
         self._last_sign = time.monotonic()
 
     @property
+    def kind(self) -> str:
+        """The kind that it follows."""
+        return self._resource.kind
+
+    @property
+    def settled(self) -> bool:
+        """Whether the kind was listed once, or refused."""
+        return self.state.synced or self.state.forbidden or not self.state.served
+
+    @property
     def stale(self) -> bool:
         """Whether nothing was heard for so long that the model may be behind."""
-        return time.monotonic() - self._last_sign > STALE
+        return self.state.synced and self.state.served and self._silent_for() > STALE
+
+    def _silent_for(self) -> float:
+        return time.monotonic() - self._last_sign
 
     async def run(self) -> None:
         """List and watch, for ever."""

@@ -1,0 +1,77 @@
+"""The audit in a thread of its own: one owner of the model, results that nobody changes."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from types import TracebackType
+from typing import Self
+
+from clusteraudit.audit.audit import Audit, AuditResult
+from clusteraudit.audit.system import SYSTEM_NAMESPACES
+from clusteraudit.model.store import Change, Evidence
+from clusteraudit.report.resource import Spec
+from clusteraudit.report.tuning import Tuned, tune
+from clusteraudit.rules.catalogue import Catalogue, catalogue
+
+
+class Engine:
+    """Steps of one audit, one after the other, off the loop."""
+
+    def __init__(self, first_seen: Mapping[str, int]) -> None:
+        self.catalogue: Catalogue = catalogue()
+        self.cpu_seconds = 0.0
+        self.audits = 0
+        self._audit = Audit(self.catalogue, 0, first_seen=first_seen)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="audit")
+        self._tuned: tuple[Tuned, tuple[str, ...]] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._thread.shutdown(wait=True, cancel_futures=True)
+
+    def tune(self, spec: Spec) -> Tuned:
+        """Take over what the main report tunes, from the next step on; says what is wrong."""
+        tuned = tune(catalogue(), spec.rules)
+        named = spec.system_namespaces
+        self._tuned = (tuned, SYSTEM_NAMESPACES if named is None else tuple(named))
+        return tuned
+
+    async def step(
+        self, changes: list[Change], evidence: Mapping[str, Evidence], *, settled: bool
+    ) -> AuditResult:
+        """One audit after these changes; `settled` once every kind has answered."""
+        tuned, self._tuned = self._tuned, None
+        loop = asyncio.get_running_loop()
+        result, seconds = await loop.run_in_executor(
+            self._thread, partial(self._step, changes, evidence, tuned, settled=settled)
+        )
+        if tuned:
+            self.catalogue = tuned[0].catalogue
+        self.cpu_seconds = seconds
+        self.audits += 1
+        return result
+
+    def _step(
+        self,
+        changes: list[Change],
+        evidence: Mapping[str, Evidence],
+        tuned: tuple[Tuned, tuple[str, ...]] | None,
+        *,
+        settled: bool,
+    ) -> tuple[AuditResult, float]:
+        start = time.thread_time()
+        if tuned:
+            self._audit.retune(tuned[0].catalogue, tuned[0].settings, tuned[1])
+        result = self._audit.step(changes, evidence=evidence, now=int(time.time()))
+        if settled:
+            self._audit.ledger.settled()
+        return result, time.thread_time() - start

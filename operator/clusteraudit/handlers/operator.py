@@ -1,0 +1,242 @@
+"""The operator: what runs beside what, and how all of it ends."""
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from typing import TypeVarTuple
+
+import msgspec
+import structlog
+
+from clusteraudit.audit.audit import AuditResult
+from clusteraudit.handlers.arrangement import Arrangement
+from clusteraudit.handlers.engine import Engine
+from clusteraudit.handlers.pending import Pending
+from clusteraudit.handlers.publisher import Publisher
+from clusteraudit.handlers.pulse import WINDOW, Pulse
+from clusteraudit.handlers.reports import Reports, Seen
+from clusteraudit.handlers.web import metrics, probe, serve
+from clusteraudit.kube.credentials import Credentials
+from clusteraudit.kube.discovery import groups
+from clusteraudit.kube.errors import ApiError, UnreachableError
+from clusteraudit.kube.session import Session
+from clusteraudit.model.kinds import API_GROUPS
+from clusteraudit.model.moments import epoch
+from clusteraudit.model.rows import ApiGroupRow
+from clusteraudit.publish.metrics import Figures, KindFigures, renderer
+from clusteraudit.publish.status import ROOT
+from clusteraudit.rules.kit import Severity
+from clusteraudit.sources.informer import Informer
+from clusteraudit.sources.resources import WATCHED
+from clusteraudit.sources.usage import EVERY, UsagePoller
+
+_DISCOVERY = 600.0
+_WATCHDOG = 10.0
+_STUCK = 300.0
+"""Seconds after which an audit that does not end counts as stuck."""
+
+_log = structlog.get_logger(__name__)
+Ts = TypeVarTuple("Ts")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run."""
+
+    report: str = "cluster"
+    host: str = ""
+    metrics_port: int = 8080
+    health_port: int = 8081
+    pulse_window: float = WINDOW
+    usage_interval: float = EVERY
+
+
+async def operate(credentials: Credentials, options: Options) -> None:
+    """Run until SIGTERM or SIGINT; raises KubeConfigError, UnreachableError at the start only."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with Session(credentials) as session:
+        seen = await _first_seen(session, options.report, stop)
+        with Engine(seen) as engine:
+            await _Operator(session, engine, options).run(stop)
+    _log.info("stopped")
+
+
+class _Operator:
+    def __init__(self, session: Session, engine: Engine, options: Options) -> None:
+        self._session = session
+        self._engine = engine
+        self._options = options
+        self._pending = Pending()
+        self._reports = Reports(options.report, engine)
+        self._publisher = Publisher(session, self._reports, engine)
+        self._pulse = Pulse(self._pending, engine, self._told, options.pulse_window)
+        self._informers = [Informer(session, one, self._pending) for one in WATCHED]
+        self._usage = UsagePoller(
+            session, self._pending, lambda: self._pending.namespaces, options.usage_interval
+        )
+        loop = asyncio.get_running_loop()
+        self._kopf = Arrangement(
+            session.credentials,
+            lambda seen: _post(loop, self._see, seen),
+            lambda name, uid: _post(loop, self._lose, name, uid),
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Everything side by side; when asked to stop, the last word is published first."""
+        async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(self._serve())
+            self._kopf.start()
+            _log.info("started", version=metadata.version("cluster-audit"))
+            tasks = [asyncio.create_task(one) for one in self._tasks()]
+            asked = asyncio.create_task(stop.wait())
+            try:
+                done, _ = await asyncio.wait([asked, *tasks], return_when=asyncio.FIRST_COMPLETED)
+                for one in done - {asked}:
+                    one.result()
+            finally:
+                for one in (asked, *tasks):
+                    one.cancel()
+                await asyncio.gather(asked, *tasks, return_exceptions=True)
+                await asyncio.to_thread(self._kopf.stop)
+
+    def _tasks(self) -> Iterator[Coroutine[None, None, None]]:
+        yield from (one.run() for one in self._informers)
+        yield self._usage.run()
+        yield self._pulse.run()
+        yield self._publisher.run()
+        yield self._discover()
+        yield self._watch_over()
+
+    @contextlib.asynccontextmanager
+    async def _serve(self) -> AsyncIterator[None]:
+        options = self._options
+        health = [probe("/healthz", self._unhealthy), probe("/readyz", self._unready)]
+        shown = [metrics(renderer(self._figures))]
+        if options.metrics_port == options.health_port:
+            async with serve(options.host, options.health_port, [*health, *shown]):
+                yield
+            return
+        async with (
+            serve(options.host, options.health_port, health),
+            serve(options.host, options.metrics_port, shown),
+        ):
+            yield
+
+    # Reports
+
+    def _see(self, seen: Seen) -> None:
+        if self._reports.see(seen):
+            self._pending.changed.set()
+        self._publisher.look()
+
+    def _lose(self, name: str, uid: str) -> None:
+        self._reports.lose(name, uid)
+        self._publisher.look()
+
+    def _told(self, result: AuditResult) -> None:
+        self._publisher.tell(result)
+        self._kopf.tell(result)
+
+    # Beside
+
+    async def _discover(self) -> None:
+        """Which API groups are served: some change what policies mean."""
+        known: set[str] = set()
+        while True:
+            with contextlib.suppress(ApiError, UnreachableError):
+                served = set(await groups(self._session))
+                for name in served ^ known:
+                    row = ApiGroupRow("", name) if name in served else None
+                    self._pending.put(API_GROUPS, "", name, row)
+                known = served
+            await asyncio.sleep(_DISCOVERY)
+
+    async def _watch_over(self) -> None:
+        """What was not heard of for long is not known any more."""
+        while True:
+            await asyncio.sleep(_WATCHDOG)
+            for one in self._informers:
+                self._pending.heard(one.kind, stale=one.stale)
+
+    # Probes and metrics
+
+    def _unhealthy(self) -> list[str]:
+        stuck = self._pending.changed.is_set() and time.monotonic() - self._pulse.beat > _STUCK
+        return ["the audit does not end"] if stuck else []
+
+    def _unready(self) -> list[str]:
+        if not self._pending.answered or self._pulse.last is None:
+            behind = (one.kind for one in self._informers if not one.settled)
+            return ["not synced yet: " + ", ".join(behind)]
+        stale = [one.kind for one in self._informers if one.stale]
+        return ["stale: " + ", ".join(stale)] if stale else []
+
+    def _figures(self) -> Figures:
+        result = self._pulse.last
+        found = Counter(entry.severity for entry in result.entries) if result else Counter()
+        return Figures(
+            version=metadata.version("cluster-audit"),
+            kinds=self._kinds(),
+            findings={severity.value: found[severity] for severity in Severity},
+            audits=self._engine.audits,
+            audit_cpu_seconds=self._engine.cpu_seconds,
+            status_writes=self._publisher.writes,
+            status_failures=self._publisher.failures,
+            requests=dict(self._session.requests),
+        )
+
+    def _kinds(self) -> Mapping[str, KindFigures]:
+        skipped = Counter(kind for kind, _ in self._pending.skips)
+        return {
+            kind: KindFigures(state.synced, state.objects, state.relists, skipped[kind])
+            for kind, state in self._pending.states.items()
+        }
+
+
+def _post(loop: asyncio.AbstractEventLoop, call: Callable[[*Ts], None], *arguments: *Ts) -> None:
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(call, *arguments)
+
+
+# Findings of an earlier life
+
+
+class _Finding(msgspec.Struct):
+    fingerprint: str = ""
+    since: str = ""
+
+
+class _Status(msgspec.Struct):
+    findings: list[_Finding] = []
+
+
+class _Report(msgspec.Struct):
+    status: _Status | None = None
+
+
+async def _first_seen(session: Session, name: str, stop: asyncio.Event) -> dict[str, int]:
+    """Since when findings are open, as the report said last; waits for the server."""
+    while not stop.is_set():
+        try:
+            report = await session.get(f"{ROOT}/{name}", _Report)
+        except UnreachableError as error:
+            _log.warning("waiting for the API server", error=str(error))
+        except ApiError:  # no such report, or none that can be read: everything is new
+            return {}
+        else:
+            return dict(_since(report))
+    return {}
+
+
+def _since(report: _Report) -> Iterator[tuple[str, int]]:
+    for one in report.status.findings if report.status else ():
+        with contextlib.suppress(ValueError):
+            yield one.fingerprint, epoch(one.since)

@@ -1,0 +1,83 @@
+"""What has changed since the last pulse: filled on the loop, handed to the audit as a whole."""
+
+import asyncio
+import time
+
+from clusteraudit.model.kinds import KINDS, USAGE
+from clusteraudit.model.rows import Key, Row
+from clusteraudit.model.store import COMPLETE, Change, Evidence
+from clusteraudit.sources.feed import KindState
+
+
+class Pending:
+    """The sink of all informers: the last row of each object, and what is known of each kind."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, KindState] = {}
+        self.skips: dict[tuple[str, Key], str] = {}
+        self.namespaces: set[str] = set()
+        self.changed = asyncio.Event()
+        self._rows: dict[tuple[str, Key], Row | None] = {}
+        self._evidence: dict[str, Evidence] = {kind: _waiting() for kind in KINDS}
+        self._stale: set[str] = set()
+
+    def put(self, kind: str, namespace: str, name: str, row: Row | None) -> None:
+        """An object as it is now; None when it is gone."""
+        key = (namespace, name)
+        self._rows[kind, key] = row
+        if row is not None:
+            self.skips.pop((kind, key), None)
+        if kind == "Namespace":
+            (self.namespaces.discard if row is None else self.namespaces.add)(name)
+        self.changed.set()
+
+    def skipped(self, kind: str, namespace: str, name: str, reason: str, message: str) -> None:
+        """An object that cannot be evaluated."""
+        self.skips[kind, (namespace, name)] = f"{reason}: {message}"
+
+    def state(self, kind: str, state: KindState) -> None:
+        """What is known of a kind has changed."""
+        self.states[kind] = state
+        self._learn(kind)
+
+    def heard(self, kind: str, *, stale: bool) -> None:
+        """Whether a kind was heard of lately: what is stale is not known any more."""
+        if (kind in self._stale) != stale:
+            (self._stale.add if stale else self._stale.discard)(kind)
+            self._learn(kind)
+
+    def _learn(self, kind: str) -> None:
+        evidence = self._judge(kind, self.states.get(kind, KindState()))
+        self._evidence[kind] = evidence
+        self.changed.set()
+
+    def _judge(self, kind: str, state: KindState) -> Evidence:
+        if state.forbidden:
+            return Evidence("none", "Forbidden", state.since)
+        if not state.served:
+            return Evidence("none", "NotServed", state.since) if kind in USAGE else COMPLETE
+        if not state.synced:
+            return Evidence("none", "NotSynced", state.since or None)
+        if kind in self._stale:
+            return Evidence("none", "Stale", int(time.time()))
+        return COMPLETE
+
+    @property
+    def answered(self) -> bool:
+        """Whether every kind was listed once, or refused."""
+        return all(
+            state.synced or state.forbidden or not state.served
+            for kind in KINDS
+            for state in (self.states.get(kind, KindState()),)
+        )
+
+    def take(self) -> tuple[list[Change], dict[str, Evidence]]:
+        """Hand out what has gathered, and begin anew."""
+        rows, self._rows = self._rows, {}
+        evidence, self._evidence = self._evidence, {}
+        self.changed.clear()
+        return [Change(kind, key, row) for (kind, key), row in rows.items()], evidence
+
+
+def _waiting() -> Evidence:
+    return Evidence("none", "NotSynced")

@@ -1,0 +1,81 @@
+"""The pulse: when the audit runs. A throttle, not a debounce: churn cannot put it off."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import structlog
+
+from clusteraudit.audit.audit import AuditResult
+from clusteraudit.handlers.engine import Engine
+from clusteraudit.handlers.pending import Pending
+
+WINDOW = 2.0
+LONGEST = 15.0
+_REST = 10
+"""Rest between audits, in CPU times of the last one: a tenth of a core at most."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Pulse:
+    """Runs the audit some time after the first change, and when a deadline is due."""
+
+    def __init__(
+        self,
+        pending: Pending,
+        engine: Engine,
+        tell: Callable[[AuditResult], None],
+        window: float = WINDOW,
+    ) -> None:
+        self.last: AuditResult | None = None
+        self.beat = time.monotonic()
+        self._pending = pending
+        self._engine = engine
+        self._tell = tell
+        self._window = window
+
+    async def run(self) -> None:
+        """Pulse, until cancelled."""
+        while True:
+            await self._wait()
+            rest = min(LONGEST, _REST * self._engine.cpu_seconds)
+            await asyncio.sleep(max(self._window, rest))
+            await self._audit()
+
+    async def _wait(self) -> None:
+        """Until something changed, or the earliest deadline is due."""
+        wake = self.last.wake if self.last else None
+        timeout = None if wake is None else max(0.0, wake - time.time())
+        try:
+            async with asyncio.timeout(timeout):
+                await self._pending.changed.wait()
+        except TimeoutError:
+            return
+
+    async def _audit(self) -> None:
+        changes, evidence = self._pending.take()
+        settled = self._pending.answered
+        result = await self._engine.step(changes, evidence, settled=settled)
+        self.last = result
+        self.beat = time.monotonic()
+        _say(result, len(changes), self._engine.cpu_seconds)
+        if settled:
+            self._tell(result)
+
+
+def _say(result: AuditResult, changes: int, seconds: float) -> None:
+    """One line per audit; no line per object."""
+    opened = sum(one.before is None for one in result.transitions)
+    closed = sum(one.after is None for one in result.transitions)
+    level = _log.info if result.transitions else _log.debug
+    level(
+        "audited",
+        changes=changes,
+        asked=result.asked,
+        findings=len(result.entries),
+        opened=opened,
+        closed=closed,
+        changed=len(result.transitions) - opened - closed,
+        cpu_ms=round(seconds * 1000),
+    )

@@ -1,0 +1,83 @@
+"""Usage by polling: metrics.k8s.io has no watch. Nodes at once, pods namespace by namespace."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from clusteraudit.kube.errors import ApiError, ForbiddenError, NotFoundError, UnreachableError
+from clusteraudit.kube.session import Session
+from clusteraudit.sources.feed import KindState, Resource, Sink
+from clusteraudit.sources.informer import Reader
+from clusteraudit.sources.resources import path, resource
+
+EVERY = 60.0
+
+
+class _Samples(msgspec.Struct):
+    items: list[msgspec.Raw] = []
+
+
+class UsagePoller:
+    """Polls node and pod usage; each round is a generation, what it did not see is gone."""
+
+    def __init__(
+        self,
+        session: Session,
+        sink: Sink,
+        namespaces: Callable[[], Iterable[str]],
+        every: float = EVERY,
+    ) -> None:
+        self._session = session
+        self._sink = sink
+        self._namespaces = namespaces
+        self._every = every
+        self._readers = {
+            kind: Reader(resource(kind), sink) for kind in ("NodeMetrics", "PodMetrics")
+        }
+        self._states: dict[str, KindState] = {}
+
+    async def run(self) -> None:
+        """Poll, until cancelled; the first round waits for nothing."""
+        while True:
+            await self._round("NodeMetrics", [_all(self._readers["NodeMetrics"].resource)])
+            pods = self._readers["PodMetrics"].resource
+            await self._round("PodMetrics", [_of(pods, one) for one in sorted(self._namespaces())])
+            await asyncio.sleep(self._every)
+
+    async def _round(self, kind: str, paths: Iterable[str]) -> None:
+        reader = self._readers[kind]
+        reader.begin()
+        try:
+            for where in paths:
+                samples = await self._session.get(where, _Samples)
+                for item in samples.items:
+                    reader.put(item)
+        except (ApiError, UnreachableError) as error:
+            self._lost(kind, error)
+            return
+        reader.end()
+        self._tell(kind, KindState(synced=True, served=True, objects=len(reader.known)))
+
+    def _lost(self, kind: str, error: ApiError | UnreachableError) -> None:
+        """No usage is no evidence; rows stay, since rules will not be asked of them."""
+        if isinstance(error, ForbiddenError):
+            self._tell(kind, KindState(forbidden=True, reason="Forbidden"))
+        elif isinstance(error, NotFoundError):
+            self._tell(kind, KindState(served=False, reason="NotServed"))
+        else:
+            self._tell(kind, KindState(served=False, reason="Unavailable"))
+
+    def _tell(self, kind: str, state: KindState) -> None:
+        if self._states.get(kind) != state:
+            self._states[kind] = state
+            self._sink.state(kind, msgspec.structs.replace(state, since=int(time.time())))
+
+
+def _all(kind: Resource) -> str:
+    return path(kind.api_version, kind.plural)
+
+
+def _of(kind: Resource, namespace: str) -> str:
+    return f"/apis/{kind.api_version}/namespaces/{namespace}/{kind.plural}"
