@@ -26,11 +26,11 @@ class Written(msgspec.Struct):
     metadata: _Meta
 
 
-class _Schema(msgspec.Struct, rename={"schema_": "openAPIV3Schema"}):
+class _Schema(msgspec.Struct, frozen=True, rename={"schema_": "openAPIV3Schema"}):
     schema_: dict[str, object] = {}
 
 
-class _Version(msgspec.Struct):
+class _Version(msgspec.Struct, frozen=True):
     name: str
     schema: _Schema = _Schema()
 
