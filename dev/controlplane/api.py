@@ -183,7 +183,7 @@ class Api:
     def items(
         self, api_version: str, kind: str, namespace: str = "", query: str = ""
     ) -> list[Object]:
-        """All of a kind, in one namespace or in all; `query` as in a URL (`labelSelector=a%3Db`)."""
+        """All of a kind in one namespace or in all; `query` as in a URL (`labelSelector=a%3Db`)."""
         answer = self.request("GET", f"{self.path(api_version, kind, namespace)}?{query}")
         items: list[Object] = answer["items"]
         return items

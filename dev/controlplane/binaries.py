@@ -27,7 +27,7 @@ VERSION = "k8s.io/component-base/version"
 
 @dataclass(frozen=True)
 class Tool:
-    """A program: its module's folder, its package, whether it gets Kubernetes' version stamped in."""
+    """A program: its module's folder, its package, whether Kubernetes' version is stamped in."""
 
     module: str
     package: str

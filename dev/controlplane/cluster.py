@@ -1,9 +1,11 @@
 """A cluster as tests use it: the local control plane, or one that is there already (kind)."""
 
+import atexit
 import base64
 import functools
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
@@ -38,10 +40,16 @@ class Cluster:
     def current(cls, kubectl: Path = Path("kubectl")) -> "Cluster":
         """The cluster of the current kubeconfig context, for example one of kind's."""
         folder = Path(tempfile.mkdtemp(prefix="cluster-audit-"))
+        # It holds a key.
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
         flags = ["config", "view", "--raw", "--minify", "--flatten", "-o", "json"]
         text = run_kubectl(kubectl, flags)
         (folder / "kubeconfig").write_text(text)
         return cls(_access_of(json.loads(text), folder), folder / "kubeconfig", kubectl)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.api.close()
 
     @property
     def server(self) -> str:

@@ -70,7 +70,7 @@ class ControlPlane(Cluster):
         return self
 
     def stop(self) -> None:
-        """End all: first what writes, then the API server, then etcd, without which it would hang."""
+        """End all: clients first, then the API server, then etcd, without which that would hang."""
         clients = [each for name, each in self._running.items() if name in parts.CLIENTS]
         for each in clients:
             each.ask_to_stop()
@@ -165,9 +165,9 @@ class ControlPlane(Cluster):
         """End a component at once, as a crash would; `restart` starts it again."""
         self._running[name].kill()
 
-    def restart(self, name: str) -> None:
+    def restart(self, name: str, grace: float = 1.0) -> None:
         """Stop a component if it runs, start it on the same port, and wait until it is ready."""
-        self._running[name].stop()
+        self._running[name].stop(grace)
         self._running[name].start()
         self._await(name)
 
@@ -200,7 +200,7 @@ class ControlPlane(Cluster):
         ]
 
     def compact(self) -> None:
-        """Make etcd forget old revisions: old watches get "410 Gone" once the API server restarts."""
+        """Make etcd forget old revisions: once the API server restarts, old watches are gone."""
         revision = self._etcd("maintenance/status", {})["header"]["revision"]
         self._etcd("kv/compaction", {"revision": revision, "physical": True})
 

@@ -5,6 +5,7 @@ import dataclasses
 import inspect
 import random
 import re
+from collections.abc import Iterator
 
 import pytest
 
@@ -14,7 +15,7 @@ from clusteraudit.model.kinds import API_GROUPS, INDEXES, KINDS
 from clusteraudit.model.recorder import VALUE
 from clusteraudit.model.store import TEMPLATES, Cell, Evidence
 from clusteraudit.rules.catalogue import Catalogue, catalogue
-from clusteraudit.rules.kit import LOOPS, MAX_REFS, Example, Rule
+from clusteraudit.rules.kit import LOOPS, MAX_REFS, Answer, Example, Rule
 from support.clusters import EVERYTHING, ask, audit_of, changes_of
 
 RULES = list(catalogue())
@@ -162,7 +163,7 @@ def test_a_rule_that_raises_is_an_error_of_its_own_only() -> None:
     rule = RULES[0]
     example = next(one for one in rule.examples if one.finds)
 
-    def raises(*_: object) -> None:
+    def raises(*_: object) -> Iterator[Answer]:
         raise ZeroDivisionError
 
     bad = dataclasses.replace(rule, code="CMP999", ask=raises)

@@ -235,4 +235,5 @@ def _settings() -> kopf.OperatorSettings:
     settings.persistence.diffbase_storage = _MemoryDiffBase()
     settings.persistence.progress_storage = _NoProgress()
     logging.getLogger("kopf").setLevel(logging.WARNING)  # a line per handler says nothing new
+    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)  # not in main: known
     return settings
