@@ -7,10 +7,18 @@ may live anywhere in `clusteraudit` or `dev`; it reads no file that it writes.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import yaml
+
+from clusteraudit.report.crd import crd
+from clusteraudit.report.pages import pages
+from clusteraudit.report.resource import PLURAL
+from clusteraudit.report.shapes import ScanShape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,7 +37,23 @@ class Generated:
     """Globs of which every file is made here: one that `texts` no longer names is removed."""
 
 
-TABLE: tuple[Generated, ...] = ()
+def crds() -> dict[str, str]:
+    """The CustomResourceDefinitions."""
+    text = yaml.dump(crd(), Dumper=yaml.CSafeDumper, sort_keys=False, width=100)
+    return {f"crds/{PLURAL}.yaml": text}
+
+
+def schemas() -> dict[str, str]:
+    """JSON Schemas of what the commands print."""
+    schema = ScanShape.model_json_schema(by_alias=True, mode="serialization")
+    return {"docs/schema/scan.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n"}
+
+
+TABLE: tuple[Generated, ...] = (
+    Generated(crds, owns=("crds/*",)),
+    Generated(pages, owns=("docs/rules/*.md", "docs/rules/*/*.md")),
+    Generated(schemas, owns=("docs/schema/*",)),
+)
 
 
 def wanted(table: Sequence[Generated]) -> dict[str, str]:
