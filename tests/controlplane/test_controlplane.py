@@ -193,7 +193,8 @@ def test_a_killed_parent_leaves_no_survivors(number: signal.Signals, tmp_path: P
         import sys, time
         from pathlib import Path
         from controlplane import ControlPlane
-        plane = ControlPlane(components=("etcd", "kube-apiserver"), folder=Path(sys.argv[1])).start()
+        parts = ("etcd", "kube-apiserver")
+        plane = ControlPlane(components=parts, folder=Path(sys.argv[1])).start()
         print(*(plane.component(name).pid for name in plane.components), flush=True)
         time.sleep(100)
     """

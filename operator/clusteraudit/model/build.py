@@ -240,7 +240,12 @@ def cluster_dns(port: int = 53, address: str = "10.1.0.53") -> list[Manifest]:
         {"name": "dns-tcp", "protocol": "TCP", "port": port},
     ]
     selector = {"k8s-app": "kube-dns"}
-    spec = {"selector": selector, "clusterIP": "10.0.0.10", "clusterIPs": ["10.0.0.10"]}
+    spec = {
+        "selector": selector,
+        "clusterIP": "10.0.0.10",
+        "clusterIPs": ["10.0.0.10"],
+        "ports": [{**one, "targetPort": port} for one in ports],
+    }
     service = thing("v1", "Service", "kube-dns", "kube-system", metadata=meta, spec=spec)
     endpoints = thing(
         "discovery.k8s.io/v1",

@@ -63,6 +63,13 @@ class NodeCordonedLongSettings(Settings):
     settings=NodeCordonedLongSettings,
     examples=(
         broken(
+            "two days, and a budget lets no pod go",
+            build.node("node-a", cordoned=2 * 86_400),
+            build.pods_of("db", 2, on="node-a"),
+            build.budget("db", minAvailable=2, counts=(2, 2, 2)),
+            mend=build.node("node-a"),
+        ),
+        broken(
             "two days, and nobody came back to it",
             build.node("node-a", cordoned=2 * 86_400),
             mend=build.node("node-a"),

@@ -1,0 +1,234 @@
+"""The operator on a real control plane: every rule broken, seen, mended, gone; its manners."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clusteraudit.model import build
+from clusteraudit.report.crd import crd
+from clusteraudit.report.resource import PLURAL
+from clusteraudit.rules.catalogue import catalogue
+from clusteraudit.rules.kit import Rule
+from controlplane import ControlPlane
+from demo import stage
+from demo.apply import apply
+from demo.operator import USER, Operator, install, report, status_of
+
+RULES = list(catalogue())
+SPEC: dict[str, Any] = {"publishInterval": 1, "rules": stage.eager(RULES)}
+
+
+@pytest.fixture(scope="module")
+def kubeconfig(plane: ControlPlane) -> Iterator[Path]:
+    plane.install_metrics()
+    path = install(plane)
+    apply(plane, stage.everything())
+    plane.apply([report(**SPEC)])
+    yield path
+    plane.kubectl("delete", PLURAL, "--all")
+    plane.kubectl("delete", "namespace", *(rule.name for rule in RULES), "--wait=false")
+    plane.kubectl("delete", "nodes", "-l", stage.POOL)
+
+
+@pytest.fixture(scope="module")
+def operator(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+    log = tmp_path_factory.mktemp("operator") / "log"
+    with Operator(kubeconfig, log, ["-v"]) as running:
+        yield running
+        assert running.process is not None
+        if running.process.poll() is None:
+            assert running.stop() == 0
+    text = log.read_text()
+    assert "Traceback" not in text, text
+
+
+def findings(plane: ControlPlane, name: str = "cluster") -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = status_of(plane, name).get("findings", [])
+    return found
+
+
+def about(plane: ControlPlane, rule: Rule) -> list[dict[str, Any]]:
+    """Findings of a rule in its own example: by its namespace, or the name of its nodes."""
+    return [
+        one
+        for one in findings(plane)
+        if one["rule"] == rule.code
+        and (one["object"].get("namespace") or one["object"]["name"]).startswith(rule.name)
+    ]
+
+
+def gone(plane: ControlPlane, rule: Rule) -> bool:
+    return not about(plane, rule)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=[rule.name for rule in RULES])
+def test_what_is_broken_is_found(plane: ControlPlane, operator: Operator, rule: Rule) -> None:
+    found = plane.wait(lambda: about(plane, rule), 40, f"a finding of {rule.name}")
+
+    assert found[0]["name"] == rule.name
+    assert found[0]["remedy"]
+
+
+def test_causes_stand_above_their_effects(plane: ControlPlane, operator: Operator) -> None:
+    by = {one["fingerprint"]: one for one in findings(plane)}
+    chains = status_of(plane)["chains"]
+    links = {(by[c["root"]]["name"], by[e]["name"]) for c in chains for e in c["effects"]}
+
+    assert ("fragmented-capacity", "pod-pending") in links
+    assert ("volume-out-of-reach", "pod-pending") in links
+    assert ("budget-blocks-drain", "node-cordoned-long") in links
+
+
+def test_what_an_engineer_sees(plane: ControlPlane, operator: Operator) -> None:
+    head, row = plane.kubectl("get", "car").strip().splitlines()
+
+    assert head.split() == ["NAME", "READY", "SCORE", "CRITICAL", "HIGH", "MEDIUM", "CHAINS", "AGE"]
+    assert row.split()[:2] == ["cluster", "True"]
+    assert "Worst first" in plane.kubectl("explain", "car.status.findings")
+    assert operator.get("/healthz") == "ok\n"
+    assert operator.get("/readyz") == "ok\n"
+    metrics = operator.get("/metrics", operator.metrics_port)
+    assert 'cluster_audit_kind_synced{kind="Pod"} 1.0' in metrics
+
+
+def test_a_second_report_is_a_view(plane: ControlPlane, operator: Operator) -> None:
+    only = "network-team"
+    plane.apply([report(only, namespaces=["egress-cuts-dns"], publishInterval=1)])
+    shown = plane.wait(lambda: findings(plane, only), 20, "the second report")
+
+    assert {one["object"]["namespace"] for one in shown} == {"egress-cuts-dns"}
+    plane.kubectl("delete", PLURAL, only)
+
+
+def test_an_invalid_spec_says_what_to_change(plane: ControlPlane, operator: Operator) -> None:
+    wrong = {"code": "CMP102", "settings": {"forSeconds": -1}}
+    plane.apply([report(**{**SPEC, "rules": [wrong]})])
+
+    def told() -> str:
+        conditions = status_of(plane).get("conditions", [])
+        return next((c["message"] for c in conditions if c["type"] == "SpecValid"), "")
+
+    message = plane.wait(told, 20, "SpecValid to be false")
+    assert "spec.rules[CMP102].settings.forSeconds" in message
+    plane.apply([report(**SPEC)])
+    plane.wait(lambda: not told(), 20, "SpecValid to be true")
+
+
+def test_scan_and_snapshot_say_the_same_bytes(
+    plane: ControlPlane, kubeconfig: Path, operator: Operator, tmp_path: Path
+) -> None:
+    file = tmp_path / "cluster.jsonl.gz"
+    command(kubeconfig, "snapshot", "-o", str(file))
+    now = ["--now", "2031-01-01T00:00:00Z", "-o", "json"]
+    live = command(kubeconfig, "scan", *now)
+
+    assert live == command(kubeconfig, "scan", *now)
+    assert live == command(kubeconfig, "scan", "-f", str(file), *now)
+    assert json.loads(live)["findings"]
+
+
+def command(kubeconfig: Path, *arguments: str) -> str:
+    env = {**os.environ, "KUBECONFIG": str(kubeconfig)}
+    run = [sys.executable, "-m", "clusteraudit", *arguments]
+    return subprocess.run(run, env=env, check=True, capture_output=True, text=True).stdout
+
+
+def test_a_report_made_anew_is_filled_again(plane: ControlPlane, operator: Operator) -> None:
+    before = essence(plane)
+    plane.kubectl("delete", PLURAL, "cluster")
+    plane.apply([report(**SPEC)])
+    plane.wait(lambda: essence(plane) == before, 20, "the same content")
+
+
+def essence(plane: ControlPlane) -> list[tuple[str, str, str]]:
+    return [(one["fingerprint"], one["since"], one["message"]) for one in findings(plane)]
+
+
+def test_killed_at_any_time_it_converges(plane: ControlPlane, operator: Operator) -> None:
+    before, written = essence(plane), status_of(plane)["lastAuditTime"]
+    for wait in (0.3, 1.5, 4.0):
+        assert operator.process is not None
+        operator.process.send_signal(signal.SIGKILL)
+        operator.process.wait()
+        operator.start()
+        time.sleep(wait)
+    plane.wait(lambda: operator.get("/readyz") == "ok\n", 30, "readiness")
+    plane.wait(
+        lambda: status_of(plane)["lastAuditTime"] > written, 30, "a report after the restart"
+    )
+
+    assert essence(plane) == before
+
+
+def test_what_is_mended_is_gone(plane: ControlPlane, operator: Operator) -> None:
+    for rule in RULES:
+        apply(plane, stage.mended(rule))
+    for rule in RULES:
+        plane.wait(partial(gone, plane, rule), 40, f"{rule.name} to be gone")
+
+
+def test_a_change_is_published_within_the_window(plane: ControlPlane, operator: Operator) -> None:
+    """Not a timed test: the bound is that of the pulse, doubled for a noisy machine."""
+    name = "budget-blocks-drain"
+    rule = next(one for one in RULES if one.name == name)
+    apply(plane, stage.broken(rule))
+    start = time.monotonic()
+    plane.wait(lambda: about(plane, rule), 20, "the finding")
+    took = time.monotonic() - start
+
+    assert took < 8
+    apply(plane, stage.mended(rule))
+
+
+def test_only_statuses_of_reports_are_written(plane: ControlPlane, operator: Operator) -> None:
+    read = {"get", "list", "watch"}
+    events = plane.audit_events(USER)
+    writes = {
+        (one["verb"], one["objectRef"]["resource"], one["objectRef"].get("subresource"))
+        for one in events
+        if one["verb"] not in read
+    }
+
+    assert writes == {("patch", PLURAL, "status")}
+    assert not [one for one in events if one.get("responseStatus", {}).get("code") == 403]
+
+
+def test_an_older_crd_is_published_into(plane: ControlPlane, operator: Operator) -> None:
+    older = crd()
+    spec: Any = older["spec"]
+    status = spec["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]
+    for field in ("chains", "inputs"):
+        del status["properties"][field]
+        status["required"].remove(field)
+    plane.apply([older])
+    plane.apply([report(**{**SPEC, "maxFindings": 100})])
+
+    def outdated() -> bool:
+        conditions = {c["type"]: c["status"] for c in status_of(plane).get("conditions", [])}
+        return conditions.get("SchemaCurrent") == "False"
+
+    plane.wait(outdated, 30, "a status that says that the schema is outdated")
+    assert "inputs" not in status_of(plane)
+    plane.apply([crd()])
+
+
+def test_it_stops_in_time(operator: Operator) -> None:
+    start = time.monotonic()
+    assert operator.stop() == 0
+    assert time.monotonic() - start < 10
+
+
+def test_builders_make_what_the_server_accepts(plane: ControlPlane) -> None:
+    """Examples are manifests that the API server takes as they are."""
+    policy = build.egress_policy("check", "default")
+    plane.apply([policy])
+    plane.delete([policy])
