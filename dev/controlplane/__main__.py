@@ -18,12 +18,13 @@ def main(args: list[str] | None = None) -> int:
     commands.add_parser("up", help="start it in the background, and say how to use it")
     commands.add_parser("down", help="stop it")
     commands.add_parser("status", help="say whether it runs, where, and its versions")
-    commands.add_parser("build", help="only build its programs")
+    build = commands.add_parser("build", help="only build its programs")
+    build.add_argument("names", nargs="*", help="all unless named")
     commands.add_parser("supervise").add_argument("folder", type=Path)
     chosen = parser.parse_args(args)
     state = State(chosen.folder) if chosen.command == "supervise" else default_state()
     try:
-        return _run(chosen.command, state)
+        return _run(chosen.command, state, getattr(chosen, "names", None))
     except (BinariesError, ComponentFailedError, LocalError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -32,11 +33,11 @@ def main(args: list[str] | None = None) -> int:
         return 130
 
 
-def _run(command: str, state: State) -> int:
+def _run(command: str, state: State, names: list[str] | None) -> int:
     if command == "supervise":
         supervise(state)
     elif command == "build":
-        paths = provide(BUILT)
+        paths = provide(names or BUILT)
         print(f"{len(paths)} programs in {next(iter(paths.values())).parent}")
     elif command == "up":
         _print_use(state, up(state))

@@ -126,11 +126,20 @@ def assets(environment: Mapping[str, str] = os.environ) -> dict[str, Path]:
 def provide(names: Iterable[str] = BUILT, progress: Report = print_progress) -> dict[str, Path]:
     """The paths of programs, built first when they are not there yet."""
     wanted = list(names)
-    cached = cache_home() / cache_key() / "bin"
-    found = {name: cached / name for name in wanted if (cached / name).exists()} | assets()
-    if missing := [name for name in wanted if name not in found]:
-        _build_all(missing, cached, progress)
-    return {name: found.get(name, cached / name) for name in wanted}
+    cached = _cached()
+    if lacking := missing(wanted):
+        _build_all(lacking, cached, progress)
+    return {name: assets().get(name, cached / name) for name in wanted}
+
+
+def missing(names: Iterable[str] = BUILT) -> list[str]:
+    """Programs that are neither given nor built yet."""
+    given, cached = assets(), _cached()
+    return [name for name in names if name not in given and not (cached / name).exists()]
+
+
+def _cached() -> Path:
+    return cache_home() / cache_key() / "bin"
 
 
 def _build_all(names: list[str], target: Path, progress: Report) -> None:

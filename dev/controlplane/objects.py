@@ -56,7 +56,7 @@ def is_established(crd: Object) -> bool:
 
 def has_condition(manifest: Object, kind: str, status: str = "True") -> bool:
     """Whether an object has a condition of this type and status."""
-    conditions = manifest.get("status", {}).get("conditions", [])
+    conditions = manifest.get("status", {}).get("conditions") or []  # null until a controller came
     return any(each["type"] == kind and each["status"] == status for each in conditions)
 
 

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from controlplane import Cluster
     from demo.stage import Manifest
 
-_FIRST = ("Namespace", "Node", "PersistentVolume", "PersistentVolumeClaim")
+_LAST = ("Deployment", "StatefulSet", "DaemonSet", "Job")
+"""Their pods take the room that other objects leave them."""
 
 
 def apply(cluster: Cluster, manifests: Iterable[Manifest]) -> None:
@@ -32,7 +33,8 @@ def apply(cluster: Cluster, manifests: Iterable[Manifest]) -> None:
         if one["metadata"]["name"] in there:
             _change_node(cluster, one)
     rest = [one for one in objects if one["kind"] not in {"Namespace", "Node"}]
-    cluster.apply(sorted(rest, key=lambda one: one["kind"] not in _FIRST))
+    cluster.apply([one for one in rest if one["kind"] not in _LAST])
+    cluster.apply([one for one in rest if one["kind"] in _LAST])
 
 
 def _add_cordoned(cluster: Cluster, nodes: list[Manifest]) -> None:

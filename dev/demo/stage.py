@@ -37,6 +37,23 @@ def mended(rule: Rule) -> list[Manifest]:
     return list(_staged(rule.name, example.mend))
 
 
+def pooled(rule: Rule) -> Iterator[Manifest]:
+    """The same example with all that controllers would have made of it, for a snapshot."""
+    example = next(one for one in rule.examples if one.finds)
+    yield {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": rule.name}}
+    for one in example.objects:
+        manifest: Manifest = copy.deepcopy(dict(one))
+        kept = {key: manifest["metadata"].get(key) for key in ("ownerReferences", "generation")}
+        status, timestamp = manifest.get("status"), manifest.get("timestamp")
+        _place(manifest, rule.name)
+        manifest["metadata"] |= {key: value for key, value in kept.items() if value}
+        yield manifest | {
+            key: value
+            for key, value in (("status", status), ("timestamp", timestamp))
+            if value is not None
+        }
+
+
 def everything() -> list[Manifest]:
     """Every rule's broken example, each object once."""
     found: dict[tuple[str, str, str], Manifest] = {}
@@ -101,7 +118,7 @@ def _node(manifest: Manifest, pool: str) -> None:
 def _spec(kind: str, spec: Manifest, pool: str) -> None:
     if kind == "Pod":
         _pod(spec, pool)
-    elif kind in _TEMPLATED:
+    elif kind in _TEMPLATED and "template" in spec:
         _pod(spec["template"]["spec"], pool)
     elif kind == "PersistentVolume" and "claimRef" in spec:
         spec["claimRef"]["namespace"] = pool

@@ -19,6 +19,7 @@ from clusteraudit.report.crd import crd
 from clusteraudit.report.pages import pages
 from clusteraudit.report.resource import PLURAL
 from clusteraudit.report.shapes import ScanShape
+from demo.snapshot import snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -49,9 +50,15 @@ def schemas() -> dict[str, str]:
     return {"docs/schema/scan.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n"}
 
 
+def demo() -> dict[str, str]:
+    """The snapshot of act 1: the rules' broken examples, side by side in one cluster."""
+    return {"dev/demo/cluster.jsonl": snapshot()}
+
+
 TABLE: tuple[Generated, ...] = (
     Generated(crds, owns=("crds/*",)),
     Generated(pages, owns=("docs/rules/*.md", "docs/rules/*/*.md")),
+    Generated(demo),
     Generated(schemas, owns=("docs/schema/*",)),
 )
 

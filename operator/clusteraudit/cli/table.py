@@ -20,11 +20,14 @@ _INDENT = 4
 
 def show(report: ScanShape, console: Console) -> None:
     """Print a scan as people read it."""
-    for depth, finding in _tree(report):
-        _finding(console, finding, depth)
-    console.print(Text(_totals(report), style="bold"))
-    for line in _untold(report):
-        console.print(Text(line))
+    with console.capture() as capture:
+        for depth, finding in _tree(report):
+            _finding(console, finding, depth)
+        console.print(Text(_totals(report), style="bold"))
+        for line in _untold(report):
+            console.print(Text(line))
+    for line in capture.get().splitlines():  # rich fills lines up: what is piped on should not be
+        console.file.write(line.rstrip() + "\n")
 
 
 def _tree(report: ScanShape) -> Iterator[tuple[int, FindingShape]]:

@@ -99,7 +99,7 @@ def refused(constraints: Constraints, node: NodeRow) -> Refusal | None:
     if taint is not None:
         return Refusal("TaintToleration", f"taint {taint}")
     if not _selected(constraints, node):
-        return Refusal("NodeAffinity", "do not match its node selector or affinity")
+        return Refusal("NodeAffinity", "node selector or affinity does not match")
     return None
 
 

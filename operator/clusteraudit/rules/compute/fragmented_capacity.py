@@ -99,7 +99,7 @@ _BUSY = [
             _BUSY,
             build.deployment("search", cpu="6"),
             build.pods_of("search", unschedulable=600, cpu="6"),
-            mend=build.node("node-0", "16"),
+            mend=build.node("node-0", "32"),
         ),
         broken(
             "nothing waits yet, but one more pod of 4 CPU would, with 12 CPU free",
@@ -108,7 +108,7 @@ _BUSY = [
             build.node("node-4", "4"),
             build.deployment("batch", cpu="4"),
             build.pods_of("batch", on="node-4", cpu="4"),
-            mend=build.node("node-0", "16"),
+            mend=build.node("node-0", "32"),
         ),
         sound(
             "the pod waits because there is no room at all",

@@ -65,7 +65,7 @@ def _pinned(*nodes: build.Manifest) -> tuple[build.Manifest, ...]:
     uses=("ReplicaSet", "Deployment", "StatefulSet", "DaemonSet", "Job"),
     leads_to=("pod-pending",),
     message="{subject}: {who} cannot start: {volumes} can only be used {where}, "
-    "and none of the {able} that could run it is there.",
+    "where none of {able} is that could run it.",
     remedy="Have a schedulable node {where}, or restore a snapshot of {volumes} "
     "where there are nodes.",
     since="0.1",
@@ -106,7 +106,7 @@ def volume_out_of_reach(workload: Ref, cluster: Cluster, _: Settings) -> Iterato
             "who": f"{count(len(names), 'pod')} ({some(names)})",
             "volumes": f"volume {some(volumes)}",
             "where": _where(cluster, volumes[0]),
-            "able": count(len(able), "node"),
+            "able": f"the {count(len(able), 'node')}",
         },
     )
 

@@ -1,0 +1,216 @@
+"""`make demo`: first a snapshot, then a real control plane, broken, audited and mended."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from clusteraudit.rules.catalogue import catalogue
+from controlplane import ControlPlane
+from controlplane.binaries import Progress, missing
+from controlplane.components import COMPONENTS
+from controlplane.golang import BinariesError
+from demo import stage
+from demo.apply import apply
+from demo.operator import Operator, install, report, status_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SNAPSHOT = Path(__file__).with_name("cluster.jsonl")
+NEEDS = (
+    "Needs Go 1.26 (installed into the cache if there is none), 4 GB of disk for the first build, "
+    "450 MB after it; about 8 minutes the first time, 2 minutes later."
+)
+MEND = "budget-blocks-drain"
+_WAIT = 60.0
+
+
+def main() -> int:
+    """Run the demo; 130 when interrupted."""
+    signal.signal(signal.SIGTERM, _interrupted)
+    print(NEEDS)
+    building = Building()
+    try:
+        act_one()
+        building.join()
+        act_two(keep=bool(os.environ.get("KEEP")))
+    except KeyboardInterrupt:
+        building.stop()
+        print("\ninterrupted: nothing runs any more, and what was built is kept", file=sys.stderr)
+        return 130
+    except BinariesError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _interrupted(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+class Building:
+    """The build of the control plane in the background, its progress told when asked for."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+        self._lines: list[str] = []
+        lacking = missing((*COMPONENTS, "kubectl"))
+        if lacking:
+            print(f"\nBuilding {len(lacking)} programs of the control plane in the background ...")
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "controlplane", "build", *lacking],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        if process.stdout is not None:
+            self._lines.extend(iter(process.stdout.readline, ""))
+
+    def join(self) -> None:
+        """Wait until it is done, and show what it says."""
+        process = self._process
+        if process is None:
+            return
+        title("The control plane is being built (once; Ctrl-C keeps what is done)")
+        shown = 0
+        try:
+            while process.poll() is None or shown < len(self._lines):
+                for line in self._lines[shown:]:
+                    print("  " + line.rstrip(), flush=True)
+                    shown += 1
+                time.sleep(0.2)
+        except BaseException:
+            self.stop()
+            raise
+        if process.returncode:
+            raise BinariesError("the build failed; its last lines are above")
+
+    def stop(self) -> None:
+        """End it; programs that are built stay."""
+        process = self._process
+        if process is not None and process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            process.wait()
+
+
+def act_one() -> None:
+    """A scan of a file: no cluster is needed."""
+    title("Act 1: a snapshot of a cluster in trouble")
+    run("cluster-audit", "scan", "-f", str(SNAPSHOT.relative_to(Path.cwd())))
+
+
+def act_two(*, keep: bool) -> None:
+    """A real control plane, the operator, and one cause mended."""
+    title("Act 2: a real control plane on this machine")
+    folder = Path(tempfile.mkdtemp(prefix="cluster-audit-demo-"))
+    try:
+        with ControlPlane(folder=folder / "plane", progress=_quiet) as plane:
+            print(f"API server, controllers, scheduler and KWOK run at {plane.server}")
+            plane.install_metrics()
+            kubeconfig = install(plane)
+            print(f"Applying the examples of {len(list(catalogue()))} rules, broken on purpose ...")
+            apply(plane, stage.everything())
+            rules = stage.eager(catalogue())
+            plane.apply([report(publishInterval=1, rules=rules)])
+            with Operator(kubeconfig, folder / "operator.log"):
+                show(plane)
+                if keep:
+                    stay(plane)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _quiet(_: Progress) -> None:
+    """The build has told already."""
+
+
+def show(plane: ControlPlane) -> None:
+    """What an engineer types, and sees."""
+    codes = {rule.code for rule in catalogue()}
+    until(lambda: codes <= {one["rule"] for one in _findings(plane)}, "every rule's finding")
+    kubectl(plane, "get", "car")
+    columns = "{.severity}{'\\t'}{.message}{'\\n'}"
+    path = "jsonpath={range .status.findings[*]}" + columns + "{end}"
+    kubectl(plane, "get", "car", "cluster", "-o", path)
+    kubectl(
+        plane,
+        "get",
+        "car",
+        "cluster",
+        "-o",
+        "jsonpath={range .status.chains[*]}{.summary}{'\\n'}{end}",
+    )
+    title("One cause is mended: the budget lets a pod go")
+    rule = next(one for one in catalogue() if one.name == MEND)
+    apply(plane, stage.mended(rule))
+    start = time.monotonic()
+    until(lambda: not _about(plane, MEND), "the finding to close")
+    print(f"The report followed after {time.monotonic() - start:.1f} s.")
+    kubectl(plane, "get", "car")
+
+
+def _findings(plane: ControlPlane) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = status_of(plane).get("findings", [])
+    return found
+
+
+def _about(plane: ControlPlane, name: str) -> bool:
+    found = status_of(plane).get("findings", [])
+    return any(one["name"] == name and one["object"].get("namespace") == name for one in found)
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    """Wait, with a dot each second."""
+    start = time.monotonic()
+    print(f"Waiting for {what} ", end="", flush=True)
+    while not condition():
+        if time.monotonic() - start > _WAIT:
+            raise TimeoutError(f"waited {_WAIT:g} s for {what}")
+        print(".", end="", flush=True)
+        time.sleep(1)
+    print()
+
+
+def stay(plane: ControlPlane) -> None:
+    """Leave it running until the user has seen enough."""
+    title("It goes on running (KEEP=1)")
+    print(f"In another terminal:\n  export KUBECONFIG={plane.kubeconfig}")
+    print(f"  alias kubectl={plane.kubectl_path}\n  kubectl get car")
+    print("Ctrl-C here stops all of it.")
+    while True:
+        plane.check()
+        time.sleep(1)
+
+
+def title(text: str) -> None:
+    """A headline."""
+    print(f"\n=== {text}\n", flush=True)
+
+
+def run(*command: str) -> None:
+    """Show a command, then run it."""
+    print(f"$ {' '.join(command)}", flush=True)
+    program = Path(sys.executable).with_name(command[0])
+    subprocess.run([str(program), *command[1:]], check=True)
+
+
+def kubectl(plane: ControlPlane, *arguments: str) -> None:
+    """Show a kubectl command, then run it."""
+    said = " ".join(f"'{one}'" if "{" in one else one for one in arguments)
+    print(f"\n$ kubectl {said}\n{plane.kubectl(*arguments)}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
