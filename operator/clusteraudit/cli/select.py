@@ -37,8 +37,8 @@ def rules(only: Iterable[str], skip: Iterable[str], settings: str | None) -> tup
 
 def _chosen(known: Catalogue, only: list[str], skip: list[str]) -> Catalogue:
     chosen = known.only(only) if only else known
-    known.only(skip)
-    return Catalogue(set(chosen) - set(known.only(skip))) if skip else chosen
+    gone = {rule.code for rule in known.only(skip)}
+    return Catalogue(rule for rule in chosen if rule.code not in gone)
 
 
 def _spec(path: str) -> Spec:

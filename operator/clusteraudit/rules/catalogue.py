@@ -34,11 +34,6 @@ class Catalogue:
         codes = {rule.code for word in words if (rule := self.get(word))}
         return Catalogue(r for r in self.rules if r.code in codes or r.loop in words)
 
-    def without(self, refused: Iterable[str]) -> "Catalogue":
-        """All but those that a list of codes, names and loops names."""
-        gone = {rule.code for rule in self.only(refused)}
-        return Catalogue(rule for rule in self.rules if rule.code not in gone)
-
 
 @cache
 def catalogue() -> Catalogue:

@@ -56,6 +56,7 @@ _INDEXES = ("pods_by_labels", "templates_by_labels")
     examples=(
         broken(
             "the label was renamed",
+            build.node("node-a"),
             build.deployment("web"),
             build.pods_of("web", on="node-a"),
             build.egress_policy("lock", app="website"),

@@ -65,7 +65,7 @@ def _pinned(*nodes: build.Manifest) -> tuple[build.Manifest, ...]:
     uses=("ReplicaSet", "Deployment", "StatefulSet", "DaemonSet", "Job"),
     leads_to=("pod-pending",),
     message="{subject}: {who} cannot start: {volumes} can only be used {where}, "
-    "where none of {able} is that could run it.",
+    "and {able} elsewhere.",
     remedy="Have a schedulable node {where}, or restore a snapshot of {volumes} "
     "where there are nodes.",
     since="0.1",
@@ -106,9 +106,14 @@ def volume_out_of_reach(workload: Ref, cluster: Cluster, _: Settings) -> Iterato
             "who": f"{count(len(names), 'pod')} ({some(names)})",
             "volumes": f"volume {some(volumes)}",
             "where": _where(cluster, volumes[0]),
-            "able": f"the {count(len(able), 'node')}",
+            "able": _able(len(able)),
         },
     )
+
+
+def _able(nodes: int) -> str:
+    one = nodes == 1
+    return "the only node that could run it is" if one else f"all {nodes} that could run it are"
 
 
 def _unreached(cluster: Cluster, pod: PodRow, volumes: tuple[str, ...]) -> bool:
