@@ -76,6 +76,7 @@ class Gathering:
         self.groups: set[str] = set()
         self.newest: int | None = None
         self._read = 0
+        self._sources: dict[tuple[str, Key], str] = {}
 
     @property
     def read(self) -> int:
@@ -118,19 +119,21 @@ class Gathering:
             return
         try:
             document = decode(kind.name, payload)
-            self._keep(kind.name, (namespace, top.metadata.name), document)
+            self._keep(kind.name, (namespace, top.metadata.name), document, source)
         except (msgspec.ValidationError, RecursionError) as error:
             self._skip(source, name, "InvalidObject", str(error))
         else:
             self._clock(payload)
 
-    def _keep(self, kind: str, key: Key, document: ObjectDoc) -> None:
+    def _keep(self, kind: str, key: Key, document: ObjectDoc, source: str) -> None:
         held = self.documents[kind].get(key)
         if held is not None:
             self.duplicates += 1
             if _version(held) > _version(document):
                 return
         self.documents[kind][key] = document
+        if source:
+            self._sources[kind, key] = source
 
     def _skip(self, source: str, name: str, reason: str, message: str) -> None:
         self.skipped.append(Skipped(source, name, reason, message))
@@ -184,7 +187,8 @@ class Gathering:
         try:
             row = translate(kind, document)
         except TranslateError as error:
-            self._skip("", _title(kind, *key), error.reason, str(error))
+            source = self._sources.get((kind, key), "")
+            self._skip(source, _title(kind, *key), error.reason, str(error))
             return None
         if row.namespace != key[0]:
             row = msgspec.structs.replace(row, namespace=key[0])
