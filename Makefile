@@ -38,7 +38,7 @@ lock: ## pin requirements/*.txt anew from pyproject.toml (UPGRADE=1: newest vers
 
 # One version of each for every Python and system; no addresses, so that it works through any index.
 COMPILE = .venv-lock/bin/uv pip compile pyproject.toml --quiet --no-header --generate-hashes --universal \
-  --python-version 3.11 --fork-strategy fewest --no-emit-index-url --no-emit-find-links \
+  --python-version 3.11 --fork-strategy fewest --no-emit-index-url --no-emit-find-links --no-strip-extras \
   $(if $(UPGRADE),--upgrade)
 
 # --- checks --------------------------------------------------------------------------------------

@@ -52,7 +52,7 @@ def test_requirements_are_locked_by_hash_and_hold_no_address(name: str) -> None:
 
     assert "://" not in text
     assert [line for line in entries if line.startswith("-")] == []
-    assert [line for line in entries if not re.match(r"[\w.-]+==\S+", line)] == []
+    assert [line for line in entries if not re.match(r"[\w.-]+(\[[\w,-]+\])?==\S+", line)] == []
     assert [line.split()[0] for line in entries if "--hash=sha256:" not in line] == []
 
 
