@@ -6,6 +6,7 @@ import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from importlib import metadata
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -45,7 +46,11 @@ class Session:
         tls = self.credentials.tls()
         connector = aiohttp.TCPConnector(ssl=True if tls is None else tls, limit=64)
         self._http = aiohttp.ClientSession(
-            connector=connector, trust_env=False, read_bufsize=_READ_BUFFER, auto_decompress=True
+            headers={"User-Agent": f"cluster-audit/{metadata.version('cluster-audit')}"},
+            connector=connector,
+            trust_env=False,
+            read_bufsize=_READ_BUFFER,
+            auto_decompress=True,
         )
         return self
 

@@ -323,17 +323,16 @@ class Informer:
 
 async def _lines(body: aiohttp.StreamReader) -> AsyncIterator[bytes]:
     """Lines of any length; others get their turn now and then."""
-    rest = b""
+    rest = bytearray()  # an object of megabytes comes in many pieces
     count = 0
     async for chunk in body.iter_any():
-        parts = (rest + chunk).split(b"\n") if b"\n" in chunk else None
-        if parts is None:
-            rest += chunk
+        rest += chunk
+        if b"\n" not in chunk:
             continue
-        rest = parts.pop()
-        for line in parts:
+        *lines, rest = rest.split(b"\n")
+        for line in lines:
             if line.strip():
-                yield line
+                yield bytes(line)
                 count += 1
                 if count % _TURN == 0:
                     await asyncio.sleep(0)

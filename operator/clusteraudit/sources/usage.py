@@ -13,6 +13,8 @@ from clusteraudit.sources.informer import Reader
 from clusteraudit.sources.resources import path, resource
 
 EVERY = 60.0
+_SOON = 1.0
+"""Seconds until pods are asked for, while no namespace is known yet."""
 
 
 class _Samples(msgspec.Struct):
@@ -40,13 +42,19 @@ class UsagePoller:
 
     async def run(self) -> None:
         """Poll, until cancelled; the first round waits for nothing."""
+        nodes, pods = (self._readers[kind].resource for kind in ("NodeMetrics", "PodMetrics"))
         while True:
-            await self._round("NodeMetrics", [_all(self._readers["NodeMetrics"].resource)])
-            pods = self._readers["PodMetrics"].resource
-            await self._round("PodMetrics", [_of(pods, one) for one in sorted(self._namespaces())])
-            await asyncio.sleep(self._every)
+            served = await self._round("NodeMetrics", [_all(nodes)])
+            namespaces = sorted(self._namespaces())
+            if not served:
+                self._tell("PodMetrics", self._states["NodeMetrics"])
+            elif namespaces:
+                await self._round("PodMetrics", [_of(pods, one) for one in namespaces])
+            known = namespaces or not served
+            await asyncio.sleep(self._every if known else min(self._every, _SOON))
 
-    async def _round(self, kind: str, paths: Iterable[str]) -> None:
+    async def _round(self, kind: str, paths: Iterable[str]) -> bool:
+        """Ask for one kind's samples; whether they could be had."""
         reader = self._readers[kind]
         reader.begin()
         try:
@@ -56,9 +64,10 @@ class UsagePoller:
                     reader.put(item)
         except (ApiError, UnreachableError) as error:
             self._lost(kind, error)
-            return
+            return False
         reader.end()
         self._tell(kind, KindState(synced=True, served=True, objects=len(reader.known)))
+        return True
 
     def _lost(self, kind: str, error: ApiError | UnreachableError) -> None:
         """No usage is no evidence; rows stay, since rules will not be asked of them."""

@@ -1,0 +1,346 @@
+"""The informer's contract, fault by fault: what the sink holds is what the server holds."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from clusteraudit.kube.credentials import Files
+from clusteraudit.kube.session import Session
+from clusteraudit.model.rows import Row
+from clusteraudit.sources import informer as module
+from clusteraudit.sources.feed import KindState
+from clusteraudit.sources.informer import Informer
+from clusteraudit.sources.resources import resource
+from support.apiserver import (
+    Server,
+    event,
+    initial,
+    mark,
+    page,
+    pod,
+    refuses,
+    says,
+    serving,
+    streams,
+)
+
+PODS = "/api/v1/pods"
+
+
+class Sink:
+    def __init__(self) -> None:
+        self.held: dict[str, Row] = {}
+        self.skips: list[tuple[str, str]] = []
+        self.states: list[KindState] = []
+
+    def put(self, kind: str, namespace: str, name: str, row: Row | None) -> None:
+        if row is None:
+            del self.held[name]
+        else:
+            self.held[name] = row
+
+    def skipped(self, kind: str, namespace: str, name: str, reason: str, message: str) -> None:
+        self.skips.append((name, reason))
+
+    def state(self, kind: str, state: KindState) -> None:
+        self.states.append(state)
+
+
+class Credentials:
+    name = "test"
+
+    def __init__(self, server: str) -> None:
+        self.server = server
+        self.renewed = 0
+
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.renewed}"}
+
+    def renew(self) -> None:
+        self.renewed += 1
+
+    def tls(self) -> None:
+        return None
+
+    def files(self) -> Files:
+        return Files()
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "backoff", lambda *_: 0.01)
+    monkeypatch.setattr("clusteraudit.kube.gate.backoff", lambda *_: 0.01)
+    monkeypatch.setattr(module, "SLOW_RETRY", 0.02)
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    async with serving() as running:
+        yield running
+
+
+@contextlib.asynccontextmanager
+async def following(server: Server, silence: float = 5.0) -> AsyncIterator[tuple[Sink, Informer]]:
+    sink = Sink()
+    async with Session(Credentials(server.url)) as session:
+        informer = Informer(session, resource("Pod"), sink, silence=silence)
+        task = asyncio.create_task(informer.run())
+        try:
+            yield sink, informer
+            assert not task.done()
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(3):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+def names(sink: Sink) -> set[str]:
+    return set(sink.held)
+
+
+async def test_a_streaming_list_ends_with_its_mark_and_the_watch_goes_on(server: Server) -> None:
+    server.on(PODS, streams(*initial("a", "b")), streams(event("ADDED", pod("c")), then="silence"))
+    async with following(server) as (sink, informer):
+        await until(lambda: names(sink) == {"a", "b", "c"})
+    assert informer.state.synced
+    assert server.asked[0][1]["sendInitialEvents"] == "true"
+    assert server.asked[1][1]["resourceVersion"] == "5"
+    assert 240 <= int(server.asked[1][1]["timeoutSeconds"]) <= 300
+
+
+async def test_a_list_cut_before_its_mark_begins_anew(server: Server) -> None:
+    half = [event("ADDED", pod("a")), event("ADDED", pod("ghost"))]
+    server.on(PODS, streams(*half), streams(*initial("a")), streams(then="silence"))
+    async with following(server) as (sink, informer):
+        await until(lambda: informer.state.synced)
+        assert names(sink) == {"a"}
+
+
+@pytest.mark.parametrize("status", [400, 422])
+async def test_a_server_that_cannot_stream_lists_is_asked_in_pages(
+    server: Server, status: int
+) -> None:
+    pages = [says(page(["a", "b"], "more")), says(page(["c"]))]
+    server.on(PODS, refuses(status), *pages, streams(then="silence"))
+    async with following(server) as (sink, informer):
+        await until(lambda: informer.state.synced)
+        assert names(sink) == {"a", "b", "c"}
+    assert server.asked[2][1] == {"limit": "500", "continue": "more"}
+
+
+async def test_a_continue_token_that_expired_begins_anew(server: Server) -> None:
+    server.on(
+        PODS,
+        refuses(400),
+        says(page(["a", "old"], "more")),
+        refuses(410),
+        says(page(["a"])),
+        streams(then="silence"),
+    )
+    async with following(server) as (sink, informer):
+        await until(lambda: informer.state.synced)
+        assert names(sink) == {"a"}
+
+
+@pytest.mark.parametrize("code", [410, 500, 504, 0])
+async def test_any_error_event_means_a_new_list_and_what_is_gone_is_gone(
+    server: Server, code: int
+) -> None:
+    error = event("ERROR", {"code": code, "message": "too old"})
+    server.on(
+        PODS,
+        streams(*initial("a", "b")),
+        streams(error),
+        streams(*initial("b")),
+        streams(then="silence"),
+    )
+    async with following(server) as (sink, informer):
+        await until(lambda: informer.state.relists == 1)
+        assert names(sink) == {"b"}
+
+
+async def test_a_watch_that_is_gone_means_a_new_list(server: Server) -> None:
+    server.on(
+        PODS,
+        streams(*initial("a", "b")),
+        refuses(410),
+        streams(*initial("b")),
+        streams(then="silence"),
+    )
+    async with following(server) as (sink, _):
+        await until(lambda: names(sink) == {"b"})
+
+
+async def test_a_silent_watch_is_taken_up_where_it_stopped(server: Server) -> None:
+    server.on(
+        PODS,
+        streams(*initial("a")),
+        streams(event("ADDED", pod("b", 8)), then="silence"),
+        streams(event("ADDED", pod("c", 9)), then="silence"),
+    )
+    async with following(server, silence=0.1) as (sink, _):
+        await until(lambda: "c" in sink.held)
+    assert server.asked[2][1]["resourceVersion"] == "8"
+
+
+async def test_a_line_cut_in_the_middle_is_not_taken(server: Server) -> None:
+    server.on(
+        PODS,
+        streams(*initial("a")),
+        streams(event("ADDED", pod("b", 8)), b'{"type": "DELETED", "obj', then="abort"),
+        streams(event("DELETED", pod("a", 9)), then="silence"),
+    )
+    async with following(server) as (sink, _):
+        await until(lambda: names(sink) == {"b"})
+
+
+async def test_what_is_no_event_means_a_new_list(server: Server) -> None:
+    server.on(
+        PODS,
+        streams(*initial("a")),
+        streams(b"<html>\n"),
+        streams(*initial("a", "b")),
+        streams(then="silence"),
+    )
+    async with following(server) as (sink, _):
+        await until(lambda: names(sink) == {"a", "b"})
+
+
+async def test_an_object_that_cannot_be_read_is_skipped_and_no_longer_held(server: Server) -> None:
+    bad = {"metadata": {"name": "a", "namespace": "n"}, "spec": {"containers": "none"}}
+    worse = pod("c", containers=[{"name": "x", "resources": {"requests": {"cpu": "1K"}}}])
+    server.on(
+        PODS,
+        streams(*initial("a", "b")),
+        streams(
+            event("MODIFIED", bad),
+            event("ADDED", worse),
+            event("DELETED", pod("never")),
+            event("ADDED", pod("d")),
+            then="silence",
+        ),
+    )
+    async with following(server) as (sink, _):
+        await until(lambda: names(sink) == {"b", "d"})
+    assert sink.skips == [("a", "InvalidObject"), ("c", "InvalidQuantity")]
+
+
+async def test_bookmarks_move_the_version_on(server: Server) -> None:
+    server.on(PODS, streams(*initial("a")), streams(mark(77)), streams(then="silence"))
+    async with following(server):
+        await until(lambda: len(server.asked) == 3)
+    assert server.asked[2][1]["resourceVersion"] == "77"
+
+
+async def test_forbidden_is_said_and_tried_again(server: Server) -> None:
+    server.on(PODS, refuses(403), streams(*initial("a")), streams(then="silence"))
+    async with following(server) as (sink, informer):
+        await until(lambda: informer.state.synced)
+    assert [one.forbidden for one in sink.states] == [True, False]
+
+
+async def test_a_right_that_is_taken_away_is_noticed(server: Server) -> None:
+    server.on(PODS, streams(*initial("a")), refuses(403))
+    async with following(server) as (_, informer):
+        await until(lambda: informer.state.forbidden)
+        assert not informer.state.synced
+
+
+async def test_an_api_that_is_not_served_is_empty(server: Server) -> None:
+    server.on(PODS, streams(*initial("a")), refuses(404))
+    async with following(server) as (sink, informer):
+        await until(lambda: not informer.state.served)
+        assert names(sink) == set()
+
+
+async def test_credentials_are_renewed_once_after_401(server: Server) -> None:
+    server.on(PODS, refuses(401), streams(*initial("a")), streams(then="silence"))
+    async with following(server) as (sink, informer):
+        await until(lambda: names(sink) == {"a"})
+        assert isinstance(informer._session.credentials, Credentials)
+        assert informer._session.credentials.renewed == 1
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        refuses(500),
+        refuses(503),
+        says(b"<html>gateway</html>", 502),
+        says(b"", 500),
+        streams(b"\n\n"),
+        streams(b"not json\n"),
+    ],
+)
+async def test_whatever_is_answered_it_goes_on(
+    server: Server, fault: Callable[..., object]
+) -> None:
+    server.on(PODS, fault, fault, streams(*initial("a")), streams(then="silence"))  # type: ignore[arg-type]
+    async with following(server) as (sink, _):
+        await until(lambda: names(sink) == {"a"})
+
+
+async def test_it_waits_as_long_as_it_is_told_to(server: Server) -> None:
+    told = says({"message": "slow down"}, 429, **{"Retry-After": "1"})
+    server.on(PODS, told, streams(*initial("a")), streams(then="silence"))
+    start = time.monotonic()
+    async with following(server) as (sink, _):
+        await until(lambda: names(sink) == {"a"})
+    assert time.monotonic() - start >= 1
+
+
+async def test_a_large_object_in_small_pieces_is_read_in_time(server: Server) -> None:
+    large = pod("a")
+    large["status"] = {"message": "x" * 3_000_000}
+    events = [event("ADDED", large), mark(5, end=True)]
+    server.on(PODS, streams(*events, chunk=4096), streams(then="silence"))
+    start = time.process_time()
+    async with following(server) as (_, informer):
+        await until(lambda: informer.state.synced)
+    assert time.process_time() - start < 2
+
+
+async def test_while_the_server_is_down_a_single_probe_goes_out() -> None:
+    async with serving() as server:
+        url = server.url
+    waiting = 0
+    peak = 0
+
+    async with Session(Credentials(url)) as session:
+        attempt = session._request
+
+        async def counted(*arguments: object) -> object:
+            nonlocal waiting, peak
+            waiting += 1
+            peak = max(peak, waiting)
+            try:
+                return await attempt(*arguments)  # type: ignore[arg-type]
+            finally:
+                waiting -= 1
+
+        informers = [Informer(session, resource("Pod"), Sink()) for _ in range(8)]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await asyncio.gather(*(one.run() for one in informers))
+        assert session.gate.down
+        session._request = counted  # type: ignore[method-assign, assignment]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await asyncio.gather(*(one.run() for one in informers))
+    assert peak == 1
+
+
+async def test_everybody_knows_who_asks(server: Server) -> None:
+    server.on(PODS, streams(*initial("a")), streams(then="silence"))
+    async with following(server) as (sink, _):
+        await until(lambda: names(sink) == {"a"})
+    assert all(agent.startswith("cluster-audit/") for agent in server.agents)
