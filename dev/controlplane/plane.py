@@ -195,7 +195,7 @@ class ControlPlane(Cluster):
         return [
             event
             for event in parts.parse_audit(self.audit_log.read_text())
-            if (user is None or event["user"]["username"] == user)
+            if (user is None or event["user"].get("username") == user)
             and (not wanted or event["verb"] in wanted)
         ]
 

@@ -190,9 +190,11 @@ async def test_stop_leaves_no_process_and_no_file() -> None:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_killed_parent_leaves_no_survivors(number: signal.Signals, tmp_path: Path) -> None:
     script = """
-        import sys, time
+        import signal, sys, time
         from pathlib import Path
         from controlplane import ControlPlane
+        # A shell that starts the suite in the background has interrupts ignored, by us too.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         parts = ("etcd", "kube-apiserver")
         plane = ControlPlane(components=parts, folder=Path(sys.argv[1])).start()
         print(*(plane.component(name).pid for name in plane.components), flush=True)
@@ -205,10 +207,13 @@ def test_a_killed_parent_leaves_no_survivors(number: signal.Signals, tmp_path: P
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as parent:
         assert parent.stdout is not None
-        pids = [int(pid) for pid in parent.stdout.readline().split()]
-        assert len(pids) == 2
-        parent.send_signal(number)
-        parent.wait(10)
+        try:
+            pids = [int(pid) for pid in parent.stdout.readline().split()]
+            assert len(pids) == 2
+            parent.send_signal(number)
+            parent.wait(10)
+        finally:
+            parent.kill()
     wait(lambda: not any(map(alive, pids)), 10, "its programs to end")
     wait(lambda: not folder.exists(), 10, "its folder to go")
 
@@ -249,3 +254,4 @@ def test_an_unknown_token_is_refused(plane: ControlPlane) -> None:
     with pytest.raises(ApiError, match="401"):
         stranger.get("v1", "Namespace", "default")
     stranger.close()
+    assert plane.audit_events("nobody") == [], "who is refused has no name in the audit log"
