@@ -35,6 +35,7 @@ from clusteraudit.rules.kit import (
     Severity,
     Unknown,
     broken,
+    count,
     found,
     rule,
     sound,
@@ -138,7 +139,7 @@ def _order(cluster: Cluster, node: str) -> tuple[list[Candidate], int]:
 
 def _first(cluster: Cluster, first: list[Candidate], silent: int) -> str:
     if not first:
-        return f"who goes first cannot be told, {silent} pods have no usage"
+        return f"who goes first cannot be told, there is no usage of {count(silent, 'pod')}"
     one = first[0]
     uses = f"uses {show('memory', one.usage)}, asks for {show('memory', one.request)}"
     return f"first goes Pod {one.pod.namespace}/{one.pod.name} ({uses}){_alone(cluster, one.pod)}"

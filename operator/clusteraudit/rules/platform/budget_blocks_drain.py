@@ -56,8 +56,7 @@ _DB = (
     reads=("PodDisruptionBudget", "Pod"),
     uses=("ReplicaSet", "Deployment", "StatefulSet", "DaemonSet", "Job"),
     leads_to=("node-cordoned-long",),
-    message="{subject}: with {says} none of {pods} may ever be evicted: "
-    "a drain of {nodes} waits for ever.",
+    message="{subject}: with {says} {nobody} be evicted: a drain of {nodes} waits for ever.",
     remedy="Set maxUnavailable to 1, or run more replicas than minAvailable asks for; "
     "a single replica needs a second one, or no budget.",
     since="0.1",
@@ -104,7 +103,9 @@ def budget_blocks_drain(budget: Ref, cluster: Cluster, _: Settings) -> Iterator[
         says=lock.says,
         nodes=tuple(nodes[:5]),
         words={
-            "pods": f"its {count(lock.expected, 'pod')}",
+            "nobody": "its only pod may never"
+            if lock.expected == 1
+            else f"none of its {count(lock.expected, 'pod')} may ever",
             "nodes": some(nodes) or "any node that runs one",
         },
     )
