@@ -36,7 +36,8 @@ _WAIT = 60.0
 
 def main() -> int:
     """Run the demo; 130 when interrupted."""
-    signal.signal(signal.SIGTERM, _interrupted)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _interrupted)
     print(NEEDS)
     building = Building()
     try:
@@ -101,7 +102,7 @@ class Building:
         """End it; programs that are built stay."""
         process = self._process
         if process is not None and process.poll() is None:
-            process.send_signal(signal.SIGINT)
+            process.terminate()
             process.wait()
 
 

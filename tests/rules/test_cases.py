@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import yaml
-from support.clusters import EVERYTHING, audit_of
 
 from clusteraudit.audit.audit import AuditResult
 from clusteraudit.model import build
@@ -14,6 +13,7 @@ from clusteraudit.model.build import NOW
 from clusteraudit.model.store import Evidence
 from clusteraudit.rules.catalogue import catalogue
 from clusteraudit.rules.kit import Rule
+from support.clusters import EVERYTHING, audit_of
 
 HERE = Path(__file__).parent
 FEWEST = 8
@@ -87,4 +87,4 @@ def test_every_rule_has_cases_of_both_kinds(rule: Rule) -> None:
 
 
 def test_no_case_is_nobodys() -> None:
-    assert {file for file in HERE.rglob("*.yaml")} == {path(rule) for rule in catalogue()}
+    assert set(HERE.rglob("*.yaml")) == {path(rule) for rule in catalogue()}
