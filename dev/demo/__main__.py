@@ -26,10 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SNAPSHOT = Path(__file__).with_name("cluster.jsonl")
-NEEDS = (
-    "Needs Go 1.26 (installed into the cache if there is none), 4 GB of disk for the first build, "
-    "450 MB after it; about 8 minutes the first time, 2 minutes later."
-)
 MEND = "budget-blocks-drain"
 _WAIT = 60.0
 
@@ -38,7 +34,6 @@ def main() -> int:
     """Run the demo; 130 when interrupted."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _interrupted)
-    print(NEEDS)
     building = Building()
     try:
         act_one()

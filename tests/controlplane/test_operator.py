@@ -21,7 +21,7 @@ from clusteraudit.rules.kit import Rule
 from controlplane import ControlPlane
 from demo import stage
 from demo.apply import apply
-from demo.operator import USER, Operator, install, report, status_of
+from demo.operator import USER, Operator, install, report, rights, status_of
 
 RULES = list(catalogue())
 SPEC: dict[str, Any] = {"publishInterval": 1, "rules": stage.eager(RULES)}
@@ -142,6 +142,44 @@ def command(kubeconfig: Path, *arguments: str) -> str:
     return subprocess.run(run, env=env, check=True, capture_output=True, text=True).stdout
 
 
+def test_without_rights_nothing_is_guessed(plane: ControlPlane, operator: Operator) -> None:
+    env = {**os.environ, "KUBECONFIG": str(plane.kubeconfig_for("nobody"))}
+    run = [sys.executable, "-m", "clusteraudit", "scan"]
+    done = subprocess.run(run, env=env, check=False, capture_output=True, text=True)
+
+    assert done.returncode == 3
+    assert "allow no audited kind to be listed" in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_right_that_is_taken_away_makes_its_rules_unknown(
+    plane: ControlPlane, operator: Operator
+) -> None:
+    rule = next(one for one in RULES if one.name == "budget-blocks-drain")
+    role, binding = rights()
+    less = json.loads(json.dumps(role))
+    for one in less["rules"]:
+        if one["apiGroups"] == ["policy"]:
+            one["apiGroups"] = ["nothing.example.com"]
+    plane.apply([less])
+    operator.stop()
+    operator.start()
+
+    def unknown() -> bool:
+        said = {one["rule"]: one["reasons"] for one in status_of(plane).get("unknown", [])}
+        return said.get(rule.code) == ["PodDisruptionBudget: Forbidden"]
+
+    plane.wait(unknown, 40, f"{rule.name} to be unknown")
+    conditions = {one["type"]: one["status"] for one in status_of(plane)["conditions"]}
+    assert conditions["InputsSynced"] == conditions["Complete"] == "False"
+    assert {one["name"] for one in findings(plane)} >= {"pod-pending", "egress-cuts-dns"}
+
+    plane.apply([role, binding])
+    operator.stop()
+    operator.start()
+    plane.wait(lambda: about(plane, rule), 40, "its findings to be back")
+
+
 def test_a_report_made_anew_is_filled_again(plane: ControlPlane, operator: Operator) -> None:
     before = essence(plane)
     plane.kubectl("delete", PLURAL, "cluster")
@@ -199,7 +237,12 @@ def test_only_statuses_of_reports_are_written(plane: ControlPlane, operator: Ope
     }
 
     assert writes == {("patch", PLURAL, "status")}
-    assert not [one for one in events if one.get("responseStatus", {}).get("code") == 403]
+    refused = {
+        one["objectRef"]["resource"]
+        for one in events
+        if one.get("responseStatus", {}).get("code") == 403
+    }
+    assert refused <= {"poddisruptionbudgets"}  # while that right was taken away
 
 
 def test_an_older_crd_is_published_into(plane: ControlPlane, operator: Operator) -> None:

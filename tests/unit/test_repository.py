@@ -78,3 +78,20 @@ def test_targets_that_a_page_names_exist(page: str) -> None:
 def test_links_into_the_repository_lead_somewhere(page: str) -> None:
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text_of(ROOT / page))
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_a_missing_prerequisite_is_one_sentence_with_its_remedy(tmp_path: Path) -> None:
+    script = ["/bin/sh", str(ROOT / "dev/tools/prerequisites.sh")]
+    nothing = subprocess.run(
+        script, env={"PATH": str(tmp_path)}, check=False, capture_output=True, text=True
+    )
+    assert nothing.returncode == 1
+    assert nothing.stderr == "git is needed: install the package git.\n"
+
+    (tmp_path / "git").symlink_to("/bin/true")
+    python = subprocess.run(
+        script, env={"PATH": str(tmp_path)}, check=False, capture_output=True, text=True
+    )
+    assert python.returncode == 1
+    assert "Python 3.11 or later" in python.stderr
+    assert python.stdout == ""
