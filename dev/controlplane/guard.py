@@ -32,15 +32,14 @@ def anchor() -> int:
     return child
 
 
-def end(group: int) -> None:
-    """Kill all of the group and wait until it is empty: nobody writes into the folder any more."""
+def end(group: int, folder: str) -> None:
+    """Kill all of the group and remove the folder; a program that is still dying may yet write."""
     os.killpg(group, signal.SIGKILL)
     os.waitpid(group, 0)
     deadline = time.monotonic() + PATIENCE
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        while time.monotonic() < deadline:
-            os.killpg(group, 0)
-            time.sleep(0.02)
+    while folder and os.path.lexists(folder) and time.monotonic() < deadline:
+        shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(0.02)
 
 
 def main(folder: str) -> None:
@@ -51,9 +50,7 @@ def main(folder: str) -> None:
     sys.stdout.write(f"{group}\n")
     sys.stdout.flush()
     sys.stdin.buffer.read()
-    end(group)
-    if folder:
-        shutil.rmtree(folder, ignore_errors=True)
+    end(group, folder)
 
 
 if __name__ == "__main__":

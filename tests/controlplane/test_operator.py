@@ -207,6 +207,28 @@ def test_killed_at_any_time_it_converges(plane: ControlPlane, operator: Operator
     assert essence(plane) == before
 
 
+def test_the_api_server_may_restart(plane: ControlPlane, operator: Operator) -> None:
+    before, written = essence(plane), status_of(plane)["lastAuditTime"]
+    plane.restart("kube-apiserver")
+    plane.kubectl("label", "namespace", RULES[0].name, "restarted=yes", "--overwrite")
+    plane.apply([report(**{**SPEC, "maxFindings": 150})])
+    plane.wait(lambda: status_of(plane)["lastAuditTime"] > written, 60, "a report after it")
+
+    assert essence(plane) == before
+    assert operator.process is not None
+    assert operator.process.poll() is None
+
+
+def test_our_own_crd_may_go_and_come_back(plane: ControlPlane, operator: Operator) -> None:
+    before = {fingerprint for fingerprint, _, _ in essence(plane)}
+    plane.kubectl("delete", "crd", f"{PLURAL}.clusteraudit.io")
+    time.sleep(2)
+    plane.apply([crd()])
+    plane.apply([report(**SPEC)])
+
+    plane.wait(lambda: {one for one, _, _ in essence(plane)} == before, 60, "the same findings")
+
+
 def test_what_is_mended_is_gone(plane: ControlPlane, operator: Operator) -> None:
     for rule in RULES:
         apply(plane, stage.mended(rule))

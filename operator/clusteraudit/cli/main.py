@@ -15,6 +15,8 @@ from clusteraudit.cli.scan import scan
 from clusteraudit.cli.show import crd, rules
 from clusteraudit.cli.snapshot import snapshot
 
+_INTERRUPTED = 130  # as shells count it: 128 and the number of SIGINT
+
 app = typer.Typer(
     name="cluster-audit",
     help="Asks of a Kubernetes cluster what its next incident is, and why.",
@@ -59,7 +61,8 @@ def main() -> None:
         error.show()
         code = Exit.USAGE
     except (click.Abort, KeyboardInterrupt):
-        code = _fail("interrupted", Exit.USAGE)
+        _fail("interrupted", Exit.USAGE)
+        sys.exit(_INTERRUPTED)
     except Exception as error:
         code = _fail(_unexpected(error), Exit.USAGE)
     sys.exit(int(code or 0))

@@ -1,5 +1,6 @@
 """`scan`: the whole audit, once, of a live cluster or of files."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -9,7 +10,7 @@ from clusteraudit.audit.audit import Audit
 from clusteraudit.audit.system import SYSTEM_NAMESPACES
 from clusteraudit.cli import options, select
 from clusteraudit.cli.errors import CommandError, Exit
-from clusteraudit.cli.inputs import from_cluster, from_files, moment
+from clusteraudit.cli.inputs import Material, from_cluster, from_files, moment
 from clusteraudit.cli.output import Format, console, machine
 from clusteraudit.cli.table import show
 from clusteraudit.model.kinds import KINDS
@@ -68,6 +69,7 @@ def scan(
     as_user: options.As = None,
     timeout: options.Timeout = 30,
     quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
 ) -> int:
     """Audit a live cluster, or files, and say what is wrong and what the cause is."""
     wanted = Wanted(_complete(complete, complete_kinds), _severity(fail_on), require_complete)
@@ -79,6 +81,8 @@ def scan(
         material = from_cluster(kubeconfig, context, as_user, timeout, quiet=quiet)
     named = spec.system_namespaces
     system = SYSTEM_NAMESPACES if named is None else tuple(named)
+    if verbose:
+        _tell(material)
     start = at if at is not None else material.now
     audit = Audit(tuned.catalogue, start, settings=tuned.settings, system=system)
     result = audit.step(material.changes, evidence=material.evidence, now=start)
@@ -86,6 +90,14 @@ def scan(
     report = shaped(result, tuned.catalogue, origin=material.origin, shown=shown)
     _print(report, output)
     return _code(report, wanted)
+
+
+def _tell(material: Material) -> None:
+    """What was read, on stderr: a line per kind."""
+    counts = Counter(change.kind for change in material.changes)
+    for kind, evidence in sorted(material.evidence.items()):
+        reason = f", {evidence.reason}" if evidence.reason else ""
+        typer.echo(f"{kind}: {counts[kind]} ({evidence.state}{reason})", err=True)
 
 
 def _complete(everything: bool, kinds: list[str]) -> tuple[str, ...]:

@@ -179,7 +179,8 @@ class Arrangement:
         """A report is there, or wants something else: pass it on, and deliver audits to it."""
         seen = _seen(body)
         self._see(seen)
-        if seen.uid not in self._pulses:
+        task = self._pulses.get(seen.uid)
+        if task is None or task.done():
             self._pulses[seen.uid] = asyncio.create_task(self._deliver(), name="pulses")
 
     async def _event(self, body: kopf.Body, type: str | None, **_: object) -> None:
@@ -196,8 +197,10 @@ class Arrangement:
         while self._board is not None:
             last = await self._board.after(last)
             handlers = {_name(one): _handler(one) for one in last.tallies}
-            # A mapping gives the ids; that it may be one is not in Kopf's types.
-            await kopf.execute(fns=cast("Iterable[Callable[..., object]]", handlers))
+            # A mapping gives the ids; that it may be one is not in Kopf's types. All in one go:
+            # Kopf's default is one handler at a time, with the object's next event in between.
+            functions = cast("Iterable[Callable[..., object]]", handlers)
+            await kopf.execute(fns=functions, lifecycle=kopf.lifecycles.all_at_once)
 
 
 def _name(tally: Tally) -> str:

@@ -36,6 +36,8 @@ _TURN = 200
 """Objects after which other tasks get their turn."""
 _PARTIAL = "application/json;as=PartialObjectMetadata{list};g=meta.k8s.io;v=v1"
 _SERVER_TIMEOUT = (240, 300)
+_LASTED = 10.0
+"""Seconds after which a watch that ends was none that failed: the next one need not wait."""
 
 Key = tuple[str, str]
 
@@ -179,16 +181,17 @@ class Informer:
         """List and watch, for ever."""
         failures = 0
         while True:
+            began = time.monotonic()
             try:
                 if not self._version:
                     await self._list()
-                failures = 0
                 await self._watch()
             except BrokenWatchError as broken:
                 self._version = "" if broken.relist else self._version
-                failures += broken.relist
-                await asyncio.sleep(backoff(failures, self._rng) if broken.relist else 0)
-            except UnreachableError as error:
+                lasted = time.monotonic() - began > _LASTED
+                failures = 0 if lasted else failures + 1
+                await asyncio.sleep(0 if lasted else backoff(failures - 1, self._rng))
+            except UnreachableError as error:  # the gate makes the next attempt wait
                 self._tell(reason=f"Unreachable: {error}"[:200])
             except ApiError as error:
                 failures += 1

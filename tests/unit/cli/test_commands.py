@@ -247,6 +247,11 @@ def test_filters_limit_what_is_shown_not_what_is_known() -> None:
     assert {r.rule for r in every.rules} - {r.rule for r in less.rules} == {"STO101", "CMP102"}
 
 
+def test_verbose_says_what_was_read() -> None:
+    told = call("scan", "-f", SNAPSHOT, "-v").stderr.decode().splitlines()
+    assert "Pod: 18 (complete)" in told
+
+
 def test_the_table_reads_from_cause_to_effect() -> None:
     text = call("scan", "-f", SNAPSHOT).stdout.decode()
     lines = text.splitlines()

@@ -344,3 +344,19 @@ async def test_everybody_knows_who_asks(server: Server) -> None:
     async with following(server) as (sink, _):
         await until(lambda: names(sink) == {"a"})
     assert all(agent.startswith("cluster-audit/") for agent in server.agents)
+
+
+async def test_a_watch_that_always_ends_at_once_is_not_asked_for_in_a_circle(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[int] = []
+
+    def backoff(failures: int, _: object) -> float:
+        waits.append(failures)
+        return 0.01
+
+    monkeypatch.setattr(module, "backoff", backoff)
+    server.on(PODS, streams(*initial("a")), streams())
+    async with following(server):
+        await until(lambda: len(waits) >= 5)
+    assert waits[:5] == [0, 1, 2, 3, 4]
