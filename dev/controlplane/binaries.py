@@ -63,12 +63,16 @@ Report = Callable[[Progress], None]
 
 
 def print_progress(step: Progress) -> None:
-    """One line per tool on standard error: name, n of m, seconds."""
+    """On standard error: name, n of m, seconds; a line per tool on a terminal, else two."""
+    terminal = sys.stderr.isatty()
     if step.seconds is None:
         text = f"  building {step.name} ({step.number} of {step.total}) ..."
-        print(text, end="", file=sys.stderr, flush=True)
+        print(text, end="" if terminal else "\n", file=sys.stderr, flush=True)
     else:
-        print(f" {step.seconds:.0f} s", file=sys.stderr, flush=True)
+        text = (
+            f" {step.seconds:.0f} s" if terminal else f"  built {step.name} in {step.seconds:.0f} s"
+        )
+        print(text, file=sys.stderr, flush=True)
 
 
 def say(text: str) -> None:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 SNAPSHOT = Path(__file__).with_name("cluster.jsonl")
 MEND = "budget-blocks-drain"
 _WAIT = 60.0
+_REWRITE = "\r\x1b[K" if sys.stdout.isatty() else ""
+"""On a terminal a clock shows that the build goes on."""
 
 
 def main() -> int:
@@ -80,13 +82,16 @@ class Building:
         if process is None:
             return
         title("The control plane is being built (once; Ctrl-C keeps what is done)")
-        shown = 0
+        shown, start = 0, time.monotonic()
         try:
             while process.poll() is None or shown < len(self._lines):
                 for line in self._lines[shown:]:
-                    print("  " + line.rstrip(), flush=True)
+                    print(f"{_REWRITE}  {line.rstrip()}", flush=True)
                     shown += 1
+                if _REWRITE:
+                    print(f"{_REWRITE}  {time.monotonic() - start:.0f} s", end="", flush=True)
                 time.sleep(0.2)
+            print(_REWRITE, end="")
         except BaseException:
             self.stop()
             raise
