@@ -15,6 +15,7 @@ from clusteraudit.model.rows import Ref
 from clusteraudit.model.store import Change, Evidence, Store, Touched
 from clusteraudit.rules.catalogue import Catalogue
 from clusteraudit.rules.kit import Rule, Settings
+from clusteraudit.simulate.capacity import Capacity, capacity
 
 Word = Literal["found", "error", "unknown", "clear", "notApplicable"]
 _OWN_SUBJECTS = (
@@ -26,6 +27,7 @@ _OWN_SUBJECTS = (
     "Service",
 )
 _MAX_REASONS = 5
+_CAPACITY = "capacity"
 
 
 class Tally(msgspec.Struct, frozen=True, gc=False):
@@ -51,6 +53,8 @@ class AuditResult(msgspec.Struct, frozen=True, gc=False):
     counts: tuple[tuple[str, int], ...]
     """Objects held, by kind."""
     evidence: tuple[tuple[str, Evidence], ...]
+    capacity: tuple[Capacity, ...] | None
+    """None unless all nodes and pods are known."""
     wake: int | None
     """When an answer can change though no object does."""
 
@@ -90,8 +94,9 @@ class Audit:
         openers = self._openers(touched)
         for opener in openers:
             self._ask_again(opener)
+        result = self._result(len(openers))
         self.cluster.recorder.sweep()
-        return self._result(len(openers))
+        return result
 
     def retune(
         self, catalogue: Catalogue, settings: Mapping[str, Settings], system: tuple[str, ...]
@@ -170,8 +175,17 @@ class Audit:
             asked=asked,
             counts=tuple((kind, number) for kind, number in counts if number),
             evidence=tuple(sorted(self.store.evidence.items())),
+            capacity=self._capacity(),
             wake=self.cluster.deadlines.next(),
         )
+
+    def _capacity(self) -> tuple[Capacity, ...] | None:
+        """Made anew only when what it was made of has changed."""
+        self.cluster.recorder.begin(_CAPACITY)
+        try:
+            return capacity(self.cluster)
+        finally:
+            self.cluster.recorder.end()
 
     def _tally(self, rule: Rule) -> Tally:
         outcomes = self._outcomes[rule.code].values()

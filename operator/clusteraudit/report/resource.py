@@ -126,6 +126,20 @@ class StatusInput(Shape):
     objects: int = Field(description="Objects known.")
 
 
+class StatusCapacity(Shape):
+    """What is free of a resource, in its base unit: millicores, or bytes."""
+
+    resource: str = Field(description="cpu or memory.", max_length=63)
+    allocatable: int = Field(description="Allocatable of all nodes.")
+    requested: int = Field(description="Requested by pods that have a node.")
+    free: int = Field(description="Free on nodes that take pods.")
+    unavailable: int = Field(description="Free on nodes that are cordoned or NotReady.")
+    fragmented_permille: int = Field(
+        description="Share of what is free that the expected pod cannot use."
+    )
+    stranded: int = Field(description="Free on nodes that take no pod of the cluster's own mix.")
+
+
 class RuleCount(Shape):
     """How many findings of a rule there are, and how many are kept here."""
 
@@ -154,6 +168,9 @@ class Status(Shape):
     observed_generation: int = Field(0, description="Generation of the spec that is in force.")
     score: int = Field(description="100 less 25/10/3/1 for each rule found.", ge=0, le=100)
     summary: Totals = Field(description="Findings counted.")
+    capacity: list[StatusCapacity] = Field(
+        [], description="What is free; empty unless all nodes and pods are known.", max_length=8
+    )
     findings: list[StatusFinding] = Field(
         description="Worst first; every chain's cause is kept, then at most 20 of a rule.",
         max_length=MAX_FINDINGS,

@@ -17,6 +17,7 @@ from clusteraudit.report.resource import (
     RuleCount,
     Spec,
     Status,
+    StatusCapacity,
     StatusChain,
     StatusFinding,
     StatusInput,
@@ -26,6 +27,7 @@ from clusteraudit.report.resource import (
 from clusteraudit.report.scan import chains, reference, score, summary
 from clusteraudit.rules.catalogue import Catalogue
 from clusteraudit.rules.kit import LOOPS, Severity
+from clusteraudit.simulate.capacity import Capacity
 
 if TYPE_CHECKING:
     from clusteraudit.report.shapes import LoopName
@@ -132,6 +134,7 @@ def _status(
             findings=len(entries),
             unknown=len(unknown),
         ),
+        capacity=[_capacity(one) for one in result.capacity or ()],
         findings=[_finding(entry, links, marks, catalogue) for entry in kept],
         findings_by_rule=_by_rule(entries, kept),
         chains=linked,
@@ -140,6 +143,18 @@ def _status(
         nodes=counts.get("Node", 0),
         pods=counts.get("Pod", 0),
         last_audit_time=rfc3339(result.now),
+    )
+
+
+def _capacity(one: Capacity) -> StatusCapacity:
+    return StatusCapacity(
+        resource=one.resource,
+        allocatable=one.allocatable,
+        requested=one.requested,
+        free=one.free,
+        unavailable=one.unavailable,
+        fragmented_permille=1000 * one.fragmented // one.free if one.free else 0,
+        stranded=one.stranded,
     )
 
 

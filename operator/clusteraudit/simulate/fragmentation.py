@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clusteraudit.model.cluster import Cluster, derived
-from clusteraudit.model.rows import Amounts, NodeRow, PodTemplate, amount_of
+from clusteraudit.model.rows import Amounts, NodeRow, PodTemplate, Ref, amount_of
 from clusteraudit.simulate.fit import SLOTS, Constraints, constraints_of, eligible, free
 
 Column = NDArray[np.int64]
@@ -153,3 +153,15 @@ def fragmentation(
         not_requested=idle // total if total else 0,
         stranded=int(column[~useful].sum()) if total else 0,
     )
+
+
+@derived
+def weights(cluster: Cluster) -> Mapping[Shape, Mapping[Ref, int]]:
+    """How many pods each controller has of each shape; DaemonSets' pods are tied to their node."""
+    found: dict[Shape, dict[Ref, int]] = {}
+    for template, number in cluster.templates().items():
+        owner = template.owner
+        if owner is not None and owner.kind != "DaemonSet" and template.requests:
+            owners = found.setdefault(shape_of(template), {})
+            owners[owner] = owners.get(owner, 0) + number
+    return found

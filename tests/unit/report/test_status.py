@@ -54,6 +54,21 @@ def test_a_quiet_cluster() -> None:
     assert said["IdentityHealthy"] == "Unknown"
 
 
+def test_capacity_is_said_in_base_units() -> None:
+    objects = [
+        *(build.node(f"n{i}", "8") for i in range(3)),
+        build.node("away", "8", cordoned=60),
+        *(one for i in range(3) for one in build.pods_of(f"a{i}", on=f"n{i}", cpu="5")),
+    ]
+    cpu = status(result_of(*objects), ALL, View(Spec())).capacity[0]
+
+    assert (cpu.resource, cpu.allocatable, cpu.requested) == ("cpu", 32_000, 15_000)
+    assert (cpu.free, cpu.unavailable) == (9000, 8000)
+    assert (cpu.fragmented_permille, cpu.stranded) == (1000, 9000)
+    partial = {**EVERYTHING, "Pod": Evidence("partial")}
+    assert status(result_of(*objects, evidence=partial), ALL, View(Spec())).capacity == []
+
+
 def test_what_is_not_in_sync_is_said() -> None:
     evidence = {**EVERYTHING, "Pod": Evidence("none", "Forbidden", NOW)}
     made = status(result_of(build.node("a"), evidence=evidence), ALL, View(Spec()))

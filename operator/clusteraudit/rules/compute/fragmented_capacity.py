@@ -51,6 +51,7 @@ from clusteraudit.simulate.fragmentation import (
     hole,
     room,
     shape_of,
+    weights,
 )
 
 
@@ -142,21 +143,10 @@ def _waiting(cluster: Cluster, for_seconds: int) -> dict[tuple[Ref, Shape], list
     return waiting
 
 
-def _weights(cluster: Cluster) -> dict[Shape, dict[Ref, int]]:
-    """How many pods each controller has of each shape; DaemonSets' pods are tied to their node."""
-    weights: dict[Shape, dict[Ref, int]] = {}
-    for template, number in cluster.templates().items():
-        owner = template.owner
-        if owner is not None and owner.kind != "DaemonSet" and template.requests:
-            owners = weights.setdefault(shape_of(template), {})
-            owners[owner] = owners.get(owner, 0) + number
-    return weights
-
-
 def _predicted(
     cluster: Cluster, whole: Room, settings: FragmentedCapacitySettings, waiting: set[Shape]
 ) -> Iterator[Finding]:
-    for shape, owners in _weights(cluster).items():
+    for shape, owners in weights(cluster).items():
         copies = fit(cluster, whole, shape)
         loss = copies.loss
         if shape in waiting or loss is None or loss < settings.loss_permille or copies.ideal <= 1:
@@ -179,8 +169,8 @@ def _top(cluster: Cluster, controller: Ref) -> Ref:
 
 
 def _finding(cluster: Cluster, whole: Room, owner: Ref, lack: Hole, pods: list[PodRow]) -> Finding:
-    weights = {one: sum(owners.values()) for one, owners in _weights(cluster).items()}
-    spread = fragmentation(cluster, whole, weights, lack.resource)
+    mix = {one: sum(owners.values()) for one, owners in weights(cluster).items()}
+    spread = fragmentation(cluster, whole, mix, lack.resource)
     request = _amount(lack.resource, lack.requested)
     whom = f"{count(len(pods), 'pod')} of {request}" if pods else f"one more pod of {request}"
     return found(
