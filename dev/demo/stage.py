@@ -16,7 +16,7 @@ from clusteraudit.rules.catalogue import catalogue
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from clusteraudit.rules.kit import Rule
+    from clusteraudit.rules.kit import Example, Rule
 
 Manifest = dict[str, Any]
 POOL = "example.com/pool"
@@ -28,13 +28,13 @@ def broken(rule: Rule) -> list[Manifest]:
     """The objects of the rule's first broken example, as a user would apply them."""
     example = next(one for one in rule.examples if one.finds)
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": rule.name}}
-    return [namespace, *_staged(rule.name, example.objects)]
+    return [namespace, *_staged(rule.name, example.objects, _workloads(example))]
 
 
 def mended(rule: Rule) -> list[Manifest]:
     """What mends it."""
     example = next(one for one in rule.examples if one.finds)
-    return list(_staged(rule.name, example.mend))
+    return list(_staged(rule.name, example.mend, _workloads(example)))
 
 
 def pooled(rule: Rule) -> Iterator[Manifest]:
@@ -73,9 +73,16 @@ def eager(rules: Iterable[Rule]) -> list[Manifest]:
     ]
 
 
-def _staged(pool: str, manifests: Iterable[Mapping[str, object]]) -> Iterator[Manifest]:
+def _workloads(example: Example) -> set[str]:
+    """Names of those whose pods the cluster's controllers will make."""
+    objects: list[Manifest] = [*example.objects, *example.mend]
+    return {one["metadata"]["name"] for one in objects if one["kind"] in _TEMPLATED[:3]}
+
+
+def _staged(
+    pool: str, manifests: Iterable[Mapping[str, object]], workloads: set[str]
+) -> Iterator[Manifest]:
     objects: list[Manifest] = [copy.deepcopy(dict(one)) for one in manifests]
-    workloads = {one["metadata"]["name"] for one in objects if one["kind"] in _TEMPLATED[:3]}
     for one in objects:
         if not _made_by_controllers(one, workloads):
             _place(one, pool)
