@@ -31,7 +31,8 @@ SILENCE = 75.0
 """Seconds without a byte after which a watch counts as dead: bookmarks come each minute."""
 STALE = 150.0
 SLOW_RETRY = 60.0
-"""Seconds until a kind that is forbidden, or not served, is tried again."""
+"""Seconds, at most, until a kind that is forbidden or not served is tried again."""
+_PATIENCE = 2
 _TURN = 200
 """Objects after which other tasks get their turn."""
 _PARTIAL = "application/json;as=PartialObjectMetadata{list};g=meta.k8s.io;v=v1"
@@ -205,18 +206,22 @@ class Informer:
         """Note why there is no data, and say how long to wait."""
         if isinstance(error, GoneError):
             self._version = ""
-        elif isinstance(error, ForbiddenError):
-            self._version = ""
-            self._tell(synced=False, forbidden=True, reason="Forbidden")
-            return SLOW_RETRY
-        elif isinstance(error, NotFoundError):
-            self._version = ""
-            self._forget_all()
-            self._tell(synced=True, served=False, reason="NotServed")
-            return SLOW_RETRY
+        elif isinstance(error, ForbiddenError | NotFoundError):
+            # A server that has just started refuses what it does not know yet: once is no answer.
+            if failures > 1 or not self.state.synced:
+                self._lose(error)
+            return min(SLOW_RETRY, backoff(failures - 1, self._rng) * _PATIENCE)
         else:
             self._tell(reason=f"Refused: {error}"[:200])
         return max(error.retry_after or 0, backoff(failures, self._rng))
+
+    def _lose(self, error: ApiError) -> None:
+        self._version = ""
+        if isinstance(error, ForbiddenError):
+            self._tell(synced=False, forbidden=True, reason="Forbidden")
+            return
+        self._forget_all()
+        self._tell(synced=True, served=False, reason="NotServed")
 
     def _forget_all(self) -> None:
         self._reader.begin()

@@ -248,6 +248,17 @@ async def test_forbidden_is_said_and_tried_again(server: Server) -> None:
     assert [one.forbidden for one in sink.states] == [True, False]
 
 
+@pytest.mark.parametrize("status", [403, 404])
+async def test_a_single_refusal_is_no_answer(server: Server, status: int) -> None:
+    server.on(PODS, streams(*initial("a")), refuses(status), streams(then="silence"))
+    async with following(server) as (sink, informer):
+        await until(lambda: len(server.asked) == 3)
+        assert names(sink) == {"a"}
+        assert informer.state.synced
+    assert [one.forbidden for one in sink.states] == [False]
+    assert server.asked[2][1]["resourceVersion"] == "5"
+
+
 async def test_a_right_that_is_taken_away_is_noticed(server: Server) -> None:
     server.on(PODS, streams(*initial("a")), refuses(403))
     async with following(server) as (_, informer):
