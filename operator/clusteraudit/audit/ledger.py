@@ -69,6 +69,10 @@ class Ledger:
         made, self._transitions = tuple(self._transitions), []
         return made
 
+    def remember(self, first_seen: Mapping[str, int]) -> None:
+        """Take over since when findings of an earlier life are open."""
+        self._first_seen |= first_seen
+
     def settled(self) -> None:
         """All evidence is in: findings of an earlier life that were not seen again are over."""
         self._first_seen.clear()

@@ -117,7 +117,8 @@ class Arrangement:
         loop = self._loop
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(self._end)
-        self._thread.join(patience)
+        if self._thread.is_alive():
+            self._thread.join(patience)
 
     def _end(self) -> None:
         for task in self._pulses.values():

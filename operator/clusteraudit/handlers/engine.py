@@ -19,11 +19,11 @@ from clusteraudit.rules.catalogue import Catalogue, catalogue
 class Engine:
     """Steps of one audit, one after the other, off the loop."""
 
-    def __init__(self, first_seen: Mapping[str, int]) -> None:
+    def __init__(self) -> None:
         self.catalogue: Catalogue = catalogue()
         self.cpu_seconds = 0.0
         self.audits = 0
-        self._audit = Audit(self.catalogue, 0, first_seen=first_seen)
+        self._audit = Audit(self.catalogue, 0)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="audit")
         self._tuned: tuple[Tuned, tuple[str, ...]] | None = None
 
@@ -37,6 +37,10 @@ class Engine:
         trace: TracebackType | None,
     ) -> None:
         self._thread.shutdown(wait=True, cancel_futures=True)
+
+    def remember(self, first_seen: Mapping[str, int]) -> None:
+        """Since when findings of an earlier life are open; before the first step."""
+        self._audit.ledger.remember(first_seen)
 
     def tune(self, spec: Spec) -> Tuned:
         """Take over what the main report tunes, from the next step on; says what is wrong."""

@@ -23,7 +23,7 @@ from clusteraudit.handlers.reports import Reports, Seen
 from clusteraudit.handlers.web import metrics, probe, serve
 from clusteraudit.kube.credentials import Credentials
 from clusteraudit.kube.discovery import groups
-from clusteraudit.kube.errors import ApiError, UnreachableError
+from clusteraudit.kube.errors import ApiError, NotFoundError, UnreachableError
 from clusteraudit.kube.session import Session
 from clusteraudit.model.kinds import API_GROUPS
 from clusteraudit.model.moments import epoch
@@ -39,6 +39,9 @@ _DISCOVERY = 600.0
 _WATCHDOG = 10.0
 _STUCK = 300.0
 """Seconds after which an audit that does not end counts as stuck."""
+
+_ATTEMPTS = 5
+"""How often the report is asked for, until everything counts as new."""
 
 _log = structlog.get_logger(__name__)
 Ts = TypeVarTuple("Ts")
@@ -57,14 +60,13 @@ class Options:
 
 
 async def operate(credentials: Credentials, options: Options) -> None:
-    """Run until SIGTERM or SIGINT; raises KubeConfigError, UnreachableError at the start only."""
+    """Run until SIGTERM or SIGINT; a server that cannot be reached is waited for."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with Session(credentials) as session:
-        seen = await _first_seen(session, options.report, stop)
-        with Engine(seen) as engine:
+        with Engine() as engine:
             await _Operator(session, engine, options).run(stop)
     _log.info("stopped")
 
@@ -90,22 +92,30 @@ class _Operator:
         )
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Everything side by side; when asked to stop, the last word is published first."""
-        async with contextlib.AsyncExitStack() as stack:
-            await stack.enter_async_context(self._serve())
-            self._kopf.start()
-            _log.info("started", version=metadata.version("cluster-audit"))
-            tasks = [asyncio.create_task(one) for one in self._tasks()]
-            asked = asyncio.create_task(stop.wait())
+        """Answer probes, and work until asked to stop."""
+        async with self._serve():
+            asked, work = asyncio.create_task(stop.wait()), asyncio.create_task(self._work())
             try:
-                done, _ = await asyncio.wait([asked, *tasks], return_when=asyncio.FIRST_COMPLETED)
-                for one in done - {asked}:
-                    one.result()
+                await asyncio.wait([asked, work], return_when=asyncio.FIRST_COMPLETED)
+                if work.done():
+                    work.result()
             finally:
-                for one in (asked, *tasks):
-                    one.cancel()
-                await asyncio.gather(asked, *tasks, return_exceptions=True)
+                asked.cancel()
+                work.cancel()
+                await asyncio.gather(asked, work, return_exceptions=True)
                 await asyncio.to_thread(self._kopf.stop)
+
+    async def _work(self) -> None:
+        """Everything side by side, for ever; raises what the first of them raises."""
+        self._engine.remember(await _first_seen(self._session, self._options.report))
+        self._kopf.start()
+        _log.info("started", version=metadata.version("cluster-audit"))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for one in self._tasks():
+                    group.create_task(one)
+        except BaseExceptionGroup as failed:
+            raise failed.exceptions[0] from None
 
     def _tasks(self) -> Iterator[Coroutine[None, None, None]]:
         yield from (one.run() for one in self._informers)
@@ -222,17 +232,20 @@ class _Report(msgspec.Struct):
     status: _Status | None = None
 
 
-async def _first_seen(session: Session, name: str, stop: asyncio.Event) -> dict[str, int]:
+async def _first_seen(session: Session, name: str) -> dict[str, int]:
     """Since when findings are open, as the report said last; waits for the server."""
-    while not stop.is_set():
+    refusals = 0
+    while refusals < _ATTEMPTS:
         try:
-            report = await session.get(f"{ROOT}/{name}", _Report)
+            return dict(_since(await session.get(f"{ROOT}/{name}", _Report)))
         except UnreachableError as error:
             _log.warning("waiting for the API server", error=str(error))
-        except ApiError:  # no such report, or none that can be read: everything is new
+        except NotFoundError:  # no such report yet: everything is new
             return {}
-        else:
-            return dict(_since(report))
+        except ApiError as error:  # a server that has just started refuses for a while
+            refusals += 1
+            _log.warning("the report cannot be read", error=str(error))
+            await asyncio.sleep(refusals)
     return {}
 
 
