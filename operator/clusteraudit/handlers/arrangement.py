@@ -21,6 +21,8 @@ from clusteraudit.report.resource import GROUP, PLURAL, VERSION
 from clusteraudit.rules.catalogue import catalogue
 
 _RETRY = 5.0
+_CLOSING = 0.25
+"""Seconds that Kopf's connections get to close before its loop ends, as aiohttp advises."""
 _log = structlog.get_logger(__name__)
 
 
@@ -151,6 +153,7 @@ class Arrangement:
             clusterwide=True,
             stop_flag=self._stop_flag,
         )
+        await asyncio.sleep(_CLOSING)
 
     def _registry(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
