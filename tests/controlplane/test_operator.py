@@ -234,7 +234,7 @@ def test_our_own_crd_may_go_and_come_back(plane: ControlPlane, operator: Operato
     plane.apply([crd()])
     plane.apply([report(**SPEC)])
 
-    plane.wait(lambda: {one for one, _, _ in essence(plane)} == before, 60, "the same findings")
+    plane.wait(lambda: {one for one, _, _ in essence(plane)} == before, 90, "the same findings")
 
 
 def test_what_is_mended_is_gone(plane: ControlPlane, operator: Operator) -> None:

@@ -113,12 +113,16 @@ class Arrangement:
         if loop is not None and board is not None and not loop.is_closed():
             loop.call_soon_threadsafe(board.post, result)
 
-    def stop(self, patience: float = 5.0) -> None:
-        """End Kopf; its tasks of ours end first, or its loop would wait for them."""
-        self._stopping.set()
+    def restart(self) -> None:
+        """End Kopf, so that it begins anew and looks at what is served now."""
         loop = self._loop
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(self._end)
+
+    def stop(self, patience: float = 5.0) -> None:
+        """End Kopf; its tasks of ours end first, or its loop would wait for them."""
+        self._stopping.set()
+        self.restart()
         if self._thread.is_alive():
             self._thread.join(patience)
 

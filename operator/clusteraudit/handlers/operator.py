@@ -29,7 +29,7 @@ from clusteraudit.model.kinds import API_GROUPS
 from clusteraudit.model.moments import epoch
 from clusteraudit.model.rows import ApiGroupRow
 from clusteraudit.publish.metrics import Figures, KindFigures, renderer
-from clusteraudit.publish.status import ROOT
+from clusteraudit.publish.status import ROOT, reports
 from clusteraudit.rules.kit import Severity
 from clusteraudit.sources.informer import Informer
 from clusteraudit.sources.resources import WATCHED
@@ -37,6 +37,8 @@ from clusteraudit.sources.usage import EVERY, UsagePoller
 
 _DISCOVERY = 600.0
 _WATCHDOG = 10.0
+_SURVEY = 30.0
+"""Seconds between looks at which reports there are."""
 _STUCK = 300.0
 """Seconds after which an audit that does not end counts as stuck."""
 
@@ -124,6 +126,7 @@ class _Operator:
         yield self._publisher.run()
         yield self._discover()
         yield self._watch_over()
+        yield self._watch_kopf()
 
     @contextlib.asynccontextmanager
     async def _serve(self) -> AsyncIterator[None]:
@@ -175,6 +178,32 @@ class _Operator:
             await asyncio.sleep(_WATCHDOG)
             for one in self._informers:
                 self._pending.heard(one.kind, stale=one.stale)
+
+    async def _watch_kopf(self) -> None:
+        """Kopf looks at what is served when a CRD changes, which can be too early to see it.
+
+        So the server is asked now and then; if it goes on to hold a report that Kopf has not
+        told of, Kopf begins anew.
+        """
+        missed = False
+        while True:
+            await asyncio.sleep(_WATCHDOG if missed or not self._reports.known else _SURVEY)
+            unseen = await self._unseen()
+            if missed and unseen:
+                _log.warning("there are reports that Kopf does not see: it begins anew")
+                self._kopf.restart()
+            missed = unseen and not missed
+
+    async def _unseen(self) -> bool:
+        """Whether there is a report that is not known; known ones that are gone are dropped."""
+        try:
+            there = await reports(self._session)
+        except (ApiError, UnreachableError):
+            return False
+        known = {report.uid: report.name for report in self._reports.known.values()}
+        for uid in known.keys() - there.keys():
+            self._lose(known[uid], uid)
+        return not there.keys() <= known.keys()
 
     # Probes and metrics
 

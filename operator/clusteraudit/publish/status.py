@@ -26,6 +26,10 @@ class Written(msgspec.Struct):
     metadata: _Meta
 
 
+class _Reports(msgspec.Struct):
+    items: list[Written] = []
+
+
 class _Schema(msgspec.Struct, frozen=True, rename={"schema_": "openAPIV3Schema"}):
     schema_: dict[str, object] = {}
 
@@ -79,6 +83,12 @@ async def apply_status(
 async def version_of(session: Session, name: str) -> str:
     """The resourceVersion that a report has now."""
     return (await session.get(f"{ROOT}/{name}", Written)).metadata.resource_version
+
+
+async def reports(session: Session) -> dict[str, str]:
+    """Uids and names of the reports that there are; raises NotFoundError without the CRD."""
+    found = (await session.get(ROOT, _Reports)).items
+    return {one.metadata.uid: one.metadata.name for one in found}
 
 
 async def pruned(session: Session, status: Mapping[str, object]) -> dict[str, object]:
