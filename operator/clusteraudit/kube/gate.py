@@ -22,7 +22,7 @@ class Gate:
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
-        self._lock = asyncio.Lock()
+        self._turn = asyncio.Lock()
         self._failures = 0
 
     @property
@@ -32,18 +32,20 @@ class Gate:
 
     async def through(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Make the attempt, at once or when it is its turn; raises what it raises."""
-        if not self.down:
-            return await self._try(attempt)
-        async with self._lock:
-            if self.down:
-                await asyncio.sleep(backoff(self._failures - 1, self._rng))
-            return await self._try(attempt)
+        while self.down:
+            async with self._turn:
+                if self.down:
+                    await asyncio.sleep(backoff(self._failures - 1, self._rng))
+                    return await self._try(attempt)
+        return await self._try(attempt)
 
     async def _try(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        failures = self._failures
         try:
             result = await attempt()
         except UnreachableError:
-            self._failures += 1
+            # Many that fail side by side are one failure: else the first outage waits longest.
+            self._failures = max(self._failures, failures + 1)
             raise
         self._failures = 0
         return result
