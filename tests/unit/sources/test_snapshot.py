@@ -1,0 +1,100 @@
+"""What a snapshot holds, and what it never holds: people attach these files to tickets."""
+
+import json
+
+import msgspec
+
+from clusteraudit.model.kinds import KINDS
+from clusteraudit.sources.gather import Gathering, Header
+from clusteraudit.sources.parse import objects
+from clusteraudit.sources.snapshot import lines
+
+CANARY = "do-not-copy-me"
+HEADER = Header(snapshot_version=1, taken_at="2026-01-01T00:00:00Z", listed=list(KINDS))
+NOTES = {"a": CANARY}
+CONTAINER = {
+    "name": "main",
+    "image": CANARY,
+    "command": [CANARY],
+    "args": [CANARY],
+    "env": [{"name": "PASSWORD", "value": CANARY}],
+    "livenessProbe": {"exec": {"command": [CANARY]}},
+}
+SPEC = {
+    "containers": [CONTAINER],
+    "initContainers": [CONTAINER],
+    "volumes": [
+        {
+            "name": "v",
+            "ephemeral": {"volumeClaimTemplate": {"metadata": {"annotations": {"a": CANARY}}}},
+        }
+    ],
+}
+META = {
+    "name": "x",
+    "namespace": "n",
+    "annotations": {"secret": CANARY},
+    "managedFields": [{"manager": CANARY}],
+}
+
+
+def gathered(*manifests: object) -> Gathering:
+    gathering = Gathering()
+    gathering.header = HEADER
+    for manifest in manifests:
+        gathering.add("", json.dumps(manifest).encode())
+    return gathering
+
+
+def test_no_value_of_a_workload_is_copied() -> None:
+    gathering = gathered(
+        {"apiVersion": "v1", "kind": "Pod", "metadata": META, "spec": SPEC},
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": META,
+            "spec": {"template": {"metadata": {"annotations": NOTES}, "spec": SPEC}},
+        },
+        {"apiVersion": "v1", "kind": "Secret", "metadata": META, "data": {"a": CANARY}},
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": META, "data": {"a": CANARY}},
+    )
+    text = b"\n".join(lines(gathering)).decode()
+
+    assert CANARY not in text
+    assert "Deployment" in text
+    assert "ConfigMap" not in text
+
+
+def test_a_snapshot_that_was_cut_off_is_partial() -> None:
+    pods = [{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": f"p{i}"}} for i in range(3)]
+    written = list(lines(gathered(*pods)))
+
+    whole, cut = (read(part) for part in (written, written[:-1]))
+
+    assert whole.evidence(whole.rows())["Pod"].state == "complete"
+    assert cut.evidence(cut.rows())["Pod"].state == "partial"
+
+
+def read(text: list[bytes]) -> Gathering:
+    gathering = Gathering()
+    for payload in objects("s.jsonl", b"\n".join(text)):
+        gathering.add("s.jsonl", payload)
+    return gathering
+
+
+def test_what_is_read_back_is_what_was_written() -> None:
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": "p",
+            "labels": {"a": "b"},
+            "annotations": {"kubernetes.io/config.mirror": "1"},
+        },
+        "spec": {"containers": [{"name": "c", "resources": {"limits": {"cpu": 0.5}}}]},
+    }
+    first = gathered(pod)
+    again = read(list(lines(first)))
+
+    assert [one.row for one in again.rows()] == [one.row for one in first.rows()]
+    assert msgspec.json.decode(next(lines(first)))["objects"] == 1
