@@ -30,7 +30,7 @@ def ask(rule: Rule, subject: Ref, cluster: Cluster, settings: Mapping[str, Setti
         return Outcome(unknown=missing)
     try:
         outcome = _answers(rule, subject, cluster, settings.get(rule.code) or rule.settings())
-    except Exception as error:
+    except Exception as error:  # a fault of this rule, for this subject
         return Outcome(error=f"{type(error).__name__}: {error}"[:200])
     partial = _partial(rule, cluster)
     if not outcome.found and not outcome.unknown and partial:

@@ -63,7 +63,7 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         _fail("interrupted", Exit.USAGE)
         sys.exit(_INTERRUPTED)
-    except Exception as error:
+    except Exception as error:  # a fault of ours, told without a trace
         code = _fail(_unexpected(error), Exit.USAGE)
     sys.exit(int(code or 0))
 

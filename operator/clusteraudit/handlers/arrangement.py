@@ -138,7 +138,7 @@ class Arrangement:
         while not self._stopping.is_set():
             try:
                 asyncio.run(self._operate())
-            except Exception as error:
+            except Exception as error:  # it gives up on 403 and 5xx
                 _log.warning("kopf ended", error=str(error))
             self._stopping.wait(_RETRY)
 

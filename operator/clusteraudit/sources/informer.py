@@ -70,7 +70,9 @@ class _ListMeta(msgspec.Struct, frozen=True, rename="camel"):
     continue_: str = msgspec.field(default="", name="continue")
 
 
-class _Page(msgspec.Struct, frozen=True):
+class Page(msgspec.Struct, frozen=True):
+    """A page of a list, its objects not decoded yet."""
+
     items: list[msgspec.Raw] | None = None
     metadata: _ListMeta = _ListMeta()
 
@@ -260,7 +262,7 @@ class Informer:
     async def _page_list(self) -> None:
         params = {"limit": str(PAGE)}
         while True:
-            page = await self._session.get(self._path, _Page, params, self._accept("List"))
+            page = await self._session.get(self._path, Page, params, self._accept("List"))
             for item in page.items or ():
                 self._reader.put(item)
             self._sign()

@@ -4,29 +4,18 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-import msgspec
-
 from clusteraudit.kube.discovery import groups, version
 from clusteraudit.kube.errors import ForbiddenError, GoneError, NotFoundError
 from clusteraudit.kube.session import JSON, Session
 from clusteraudit.sources.feed import Resource
 from clusteraudit.sources.gather import Gathering, Header
+from clusteraudit.sources.informer import PAGE, Page
 from clusteraudit.sources.resources import POLLED, WATCHED, path
 
-PAGE = 500
 _AT_ONCE = 4
 _PARTIAL = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 Progress = Callable[[str, int], None]
-
-
-class _ListMeta(msgspec.Struct, frozen=True):
-    continue_: str = msgspec.field(default="", name="continue")
-
-
-class _Page(msgspec.Struct, frozen=True):
-    items: list[msgspec.Raw] | None = None
-    metadata: _ListMeta = _ListMeta()
 
 
 async def gather(session: Session, progress: Progress) -> Gathering:
@@ -72,7 +61,7 @@ async def _list(
     while True:
         try:
             page = await session.get(
-                path(resource.api_version, resource.plural), _Page, params, accept
+                path(resource.api_version, resource.plural), Page, params, accept
             )
         except GoneError:
             params = {"limit": str(PAGE)}
