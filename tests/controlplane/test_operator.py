@@ -135,11 +135,15 @@ def test_scan_and_snapshot_say_the_same_bytes(
     plane: ControlPlane, kubeconfig: Path, operator: Operator, tmp_path: Path
 ) -> None:
     file = tmp_path / "cluster.jsonl.gz"
-    command(kubeconfig, "snapshot", "-o", str(file))
     now = ["--now", "2031-01-01T00:00:00Z", "-o", "json"]
-    live = command(kubeconfig, "scan", *now)
 
-    assert live == command(kubeconfig, "scan", *now)
+    def at_rest() -> str | None:
+        """What a live scan says, once the cluster is the same before and after the snapshot."""
+        before = command(kubeconfig, "scan", *now)
+        command(kubeconfig, "snapshot", "-o", str(file))
+        return before if command(kubeconfig, "scan", *now) == before else None
+
+    live = plane.wait(at_rest, 60, "a cluster that nothing changes")
     assert live == command(kubeconfig, "scan", "-f", str(file), *now)
     assert json.loads(live)["findings"]
 
