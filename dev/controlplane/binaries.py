@@ -25,7 +25,7 @@ TOOLS = Path(__file__).with_name("tools")
 VERSION = "k8s.io/component-base/version"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Tool:
     """A program: its module's folder, its package, whether Kubernetes' version is stamped in."""
 
@@ -44,6 +44,8 @@ BUILT = {
     "kube-scheduler": Tool("kubernetes", "k8s.io/kubernetes/cmd/kube-scheduler", stamped=True),
     "kwok": Tool("kwok", "sigs.k8s.io/kwok/cmd/kwok"),
     "helm": Tool("helm", "helm.sh/helm/v4/cmd/helm"),
+    "prometheus": Tool("prometheus", "github.com/prometheus/prometheus/cmd/prometheus"),
+    "promtool": Tool("prometheus", "github.com/prometheus/prometheus/cmd/promtool"),
 }
 # What setup-envtest installs: a folder without them is not what the variable is for.
 ASSETS = ("etcd", "kube-apiserver", "kubectl")
@@ -86,12 +88,13 @@ def cache_home() -> Path:
     return Path(base) / "cluster-audit" / "controlplane"
 
 
-def cache_key(tools: Path = TOOLS, table: Mapping[str, Tool] = BUILT) -> str:
-    """Changes when a built program could: with modules, packages and the kind of machine."""
+def cache_key(module: str, tools: Path = TOOLS, table: Mapping[str, Tool] = BUILT) -> str:
+    """Changes when a program of the module could: with its modules, packages, kind of machine."""
     digest = hashlib.sha256(f"{platform.system()} {platform.machine()}".encode())
-    digest.update(repr(sorted(table.items(), key=lambda item: item[0])).encode())
-    for path in sorted(tools.glob("*/go.*")):
-        digest.update(f"{path.relative_to(tools)}\0".encode() + path.read_bytes())
+    rows = sorted((name, tool) for name, tool in table.items() if tool.module == module)
+    digest.update(repr(rows).encode())
+    for path in sorted((tools / module).glob("go.*")):
+        digest.update(f"{path.name}\0".encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 
 
@@ -130,39 +133,40 @@ def assets(environment: Mapping[str, str] = os.environ) -> dict[str, Path]:
 def provide(names: Iterable[str] = BUILT, progress: Report = print_progress) -> dict[str, Path]:
     """The paths of programs, built first when they are not there yet."""
     wanted = list(names)
-    cached = _cached()
     if lacking := missing(wanted):
-        _build_all(lacking, cached, progress)
-    return {name: assets().get(name, cached / name) for name in wanted}
+        _build_all(lacking, progress)
+    return {name: assets().get(name, cached(name)) for name in wanted}
 
 
 def missing(names: Iterable[str] = BUILT) -> list[str]:
     """Programs that are neither given nor built yet."""
-    given, cached = assets(), _cached()
-    return [name for name in names if name not in given and not (cached / name).exists()]
+    given = assets()
+    return [name for name in names if name not in given and not cached(name).exists()]
 
 
-def _cached() -> Path:
-    return cache_home() / cache_key() / "bin"
+def cached(name: str) -> Path:
+    """Where a program is once it is built."""
+    module = BUILT[name].module
+    return cache_home() / f"{module}-{cache_key(module)}" / name
 
 
-def _build_all(names: list[str], target: Path, progress: Report) -> None:
+def _build_all(names: list[str], progress: Report) -> None:
     """One after the other: Go uses all cores for one already, and what is done stays done."""
-    work = target.with_name("work")
-    with _alone(target.with_name("lock")):
-        missing = [name for name in names if not (target / name).exists()]
+    work = cache_home() / "work"
+    with _alone(cache_home() / "lock.build"):
+        lacking = [name for name in names if not cached(name).exists()]
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
-        target.mkdir(exist_ok=True)
-        go = find_go(cache_home(), say) if missing else ""
+        go = find_go(cache_home(), say) if lacking else ""
         group = ProcessGroup(work)
         try:
-            for number, name in enumerate(missing, 1):
-                progress(Progress(name, number, len(missing)))
+            for number, name in enumerate(lacking, 1):
+                progress(Progress(name, number, len(lacking)))
                 start = time.monotonic()
                 _build(go, name, work, group)
-                (work / name).rename(target / name)
-                progress(Progress(name, number, len(missing), time.monotonic() - start))
+                cached(name).parent.mkdir(exist_ok=True)
+                (work / name).rename(cached(name))
+                progress(Progress(name, number, len(lacking), time.monotonic() - start))
         finally:
             group.close()
 

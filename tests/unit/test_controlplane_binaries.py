@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from controlplane import binaries, golang
-from controlplane.binaries import BUILT, Progress, Tool, assets, cache_key, link_flags, provide
+from controlplane.binaries import BUILT, Progress, Tool, assets, cache_key, cached, link_flags, provide
 from controlplane.golang import BinariesError, find_go, missing_message, parse_version, suits
 
 
@@ -29,16 +29,24 @@ def tools(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("name", ["go.mod", "go.sum"])
 def test_the_key_changes_with_the_modules(tools: Path, name: str) -> None:
-    before = cache_key(tools)
-    assert cache_key(tools) == before
+    before = cache_key("kwok", tools)
+    assert cache_key("kwok", tools) == before
     (tools / "kwok" / name).write_text("other")
-    assert cache_key(tools) != before
+    assert cache_key("kwok", tools) != before
+
+
+def test_a_module_of_others_changes_nothing(tools: Path) -> None:
+    before = cache_key("kwok", tools)
+    (tools / "helm").mkdir()
+    (tools / "helm" / "go.mod").write_text("new")
+    assert cache_key("kwok", tools) == before
 
 
 def test_the_key_changes_with_the_packages(tools: Path) -> None:
     changed = {**BUILT, "kwok": replace(BUILT["kwok"], package="other")}
-    assert cache_key(tools, changed) != cache_key(tools)
-    assert cache_key(tools, dict(reversed(BUILT.items()))) == cache_key(tools)
+    assert cache_key("kwok", tools, changed) != cache_key("kwok", tools)
+    assert cache_key("helm", tools, changed) == cache_key("helm", tools)
+    assert cache_key("kwok", tools, dict(reversed(BUILT.items()))) == cache_key("kwok", tools)
 
 
 def test_assets_are_used_when_named(tmp_path: Path) -> None:
@@ -60,9 +68,8 @@ def test_only_what_is_missing_is_built(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("KUBEBUILDER_ASSETS", str(tmp_path / "assets"))
     for name in binaries.ASSETS:
         program(tmp_path / "assets" / name)
-    cached = binaries.cache_home() / cache_key() / "bin"
-    program(cached / "kwok")
-    program(cached / "etcd")
+    program(cached("kwok"))
+    program(cached("etcd"))
     built: list[str] = []
 
     def build(_go: str, name: str, work: Path, _group: object) -> None:
@@ -80,7 +87,7 @@ def test_only_what_is_missing_is_built(tmp_path: Path, monkeypatch: pytest.Monke
     ]
     assert found["etcd"] == tmp_path / "assets" / "etcd", "what is named goes before the cache"
     assert all(path.exists() for path in found.values())
-    assert sorted(path.name for path in cached.parent.iterdir()) == ["bin", "lock"]
+    assert not (binaries.cache_home() / "work").exists()
 
 
 def test_what_was_built_before_a_failure_stays(
@@ -98,9 +105,9 @@ def test_what_was_built_before_a_failure_stays(
     monkeypatch.setattr(binaries, "_build", build)
     with pytest.raises(KeyboardInterrupt):
         provide(["etcd", "kwok"], lambda _: None)
-    left = binaries.cache_home() / cache_key()
-    assert [path.name for path in (left / "bin").iterdir()] == ["etcd"]
-    assert not (left / "work").exists()
+    assert cached("etcd").exists()
+    assert not cached("kwok").exists()
+    assert not (binaries.cache_home() / "work").exists()
 
 
 def test_the_version_is_stamped_where_it_is_asked() -> None:
