@@ -15,7 +15,7 @@ from clusteraudit.model.rows import Ref
 from clusteraudit.model.store import Change, Evidence, Store, Touched
 from clusteraudit.rules.catalogue import Catalogue
 from clusteraudit.rules.kit import Rule, Settings
-from clusteraudit.simulate.capacity import Capacity, capacity
+from clusteraudit.simulate.capacity import Capacity, PoolCapacity, by_pool, capacity, headroom
 
 Word = Literal["found", "error", "unknown", "clear", "notApplicable"]
 _OWN_SUBJECTS = (
@@ -28,6 +28,11 @@ _OWN_SUBJECTS = (
 )
 _MAX_REASONS = 5
 _CAPACITY = "capacity"
+_Figures = tuple[
+    tuple[Capacity, ...] | None,
+    tuple[PoolCapacity, ...] | None,
+    tuple[tuple[str, int], ...] | None,
+]
 
 
 class Tally(msgspec.Struct, frozen=True, gc=False):
@@ -54,7 +59,12 @@ class AuditResult(msgspec.Struct, frozen=True, gc=False):
     """Objects held, by kind."""
     evidence: tuple[tuple[str, Evidence], ...]
     capacity: tuple[Capacity, ...] | None
-    """None unless all nodes and pods are known."""
+    """None unless all nodes and pods are known; so are the next two."""
+    pools: tuple[PoolCapacity, ...] | None
+    headroom: tuple[tuple[str, int], ...] | None
+    """Copies that fit, by what a shape requests."""
+    errors: tuple[tuple[str, int], ...]
+    """How often each rule failed since the audit began."""
     wake: int | None
     """When an answer can change though no object does."""
 
@@ -77,6 +87,7 @@ class Audit:
         self._now = now
         self._outcomes: dict[str, dict[Ref, Outcome]] = {}
         self._catalogue = Catalogue(())
+        self._errors: Counter[str] = Counter()
         self.retune(catalogue, settings or {}, system)
 
     def step(
@@ -157,6 +168,7 @@ class Audit:
             self._outcomes[rule.code].pop(subject, None)
         else:
             self._outcomes[rule.code][subject] = outcome
+        self._errors[rule.code] += bool(outcome.error)
         self.ledger.enter(rule, subject, outcome, self._now)
 
     def _drop(self, subject: Ref) -> None:
@@ -167,6 +179,7 @@ class Audit:
 
     def _result(self, asked: int) -> AuditResult:
         counts = ((kind, len(self.store.tables[kind])) for kind in KINDS)
+        whole, pools, fits = self._figures()
         return AuditResult(
             now=self._now,
             entries=tuple(sorted(self.ledger.entries.values(), key=order)),
@@ -175,15 +188,18 @@ class Audit:
             asked=asked,
             counts=tuple((kind, number) for kind, number in counts if number),
             evidence=tuple(sorted(self.store.evidence.items())),
-            capacity=self._capacity(),
+            capacity=whole,
+            pools=pools,
+            headroom=fits,
+            errors=tuple((rule.code, self._errors[rule.code]) for rule in self._catalogue),
             wake=self.cluster.deadlines.next(),
         )
 
-    def _capacity(self) -> tuple[Capacity, ...] | None:
-        """Made anew only when what it was made of has changed."""
+    def _figures(self) -> _Figures:
+        """Made anew only when what they were made of has changed."""
         self.cluster.recorder.begin(_CAPACITY)
         try:
-            return capacity(self.cluster)
+            return capacity(self.cluster), by_pool(self.cluster), headroom(self.cluster)
         finally:
             self.cluster.recorder.end()
 

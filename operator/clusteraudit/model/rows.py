@@ -77,6 +77,8 @@ class PodTemplate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The controller; None for a bare pod and for a static one."""
     requests: Amounts = ()
     """Effective requests, as the scheduler sums them."""
+    limits: Amounts = ()
+    """Effective limits, of the resources that some container limits."""
     memory_request: int = 0
     """Bytes that the kubelet's eviction compares usage with (spec only, overhead if not 0)."""
     memory_limited: bool = False

@@ -1,13 +1,18 @@
-"""What is free of the cluster, and how much of it is of use: F1, F3 and F4, for CPU and memory."""
+"""What is free of the cluster, and how much of it is of use: F1 to F5, for CPU and memory."""
+
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from clusteraudit.model.cluster import Cluster, derived
-from clusteraudit.model.rows import NodeRow, amount_of
-from clusteraudit.simulate.fit import free
-from clusteraudit.simulate.fragmentation import Room, Shape, fragmentation, room, weights
+from clusteraudit.model.quantity import show
+from clusteraudit.model.rows import Amounts, NodeRow, PodRow, amount_of
+from clusteraudit.simulate.fit import eligible, free
+from clusteraudit.simulate.fragmentation import Room, Shape, fit, fragmentation, room, weights
+from clusteraudit.simulate.pools import pools
 
 RESOURCES = ("cpu", "memory")
+MAX_SHAPES = 20
 
 
 class Capacity(msgspec.Struct, frozen=True, gc=False):
@@ -56,3 +61,101 @@ def _capacity(
         fragmented=found.expected,
         stranded=found.stranded,
     )
+
+
+class PoolCapacity(msgspec.Struct, frozen=True, gc=False):
+    """Of one resource in one pool, in its base unit."""
+
+    pool: str
+    resource: str
+    allocatable: int
+    """Of all of its nodes."""
+    limits: int
+    """Of all pods on all of its nodes; what is not limited is not in it."""
+    free: int
+    """On its nodes that take pods."""
+    fragmented: int
+    """Of `free`, what the expected pod of the mix that may run in the pool cannot use."""
+    stranded: int
+    largest: int
+    """The largest amount that is free on one node."""
+
+
+@derived
+def by_pool(cluster: Cluster) -> tuple[PoolCapacity, ...] | None:
+    """Capacity of each pool; None unless all nodes and pods are known."""
+    if not (cluster.complete("Node") and cluster.complete("Pod")):
+        return None
+    left = dict(room(cluster))
+    mix = {shape: sum(owners.values()) for shape, owners in weights(cluster).items()}
+    found: list[PoolCapacity] = []
+    for pool, nodes in pools(cluster):
+        names = frozenset(nodes)
+        whole = Room({name: left[name] for name in nodes if name in left})
+        own = {shape: n for shape, n in mix.items() if eligible(cluster, shape.constraints) & names}
+        found += (_pool(cluster, pool, nodes, whole, own, resource) for resource in RESOURCES)
+    return tuple(found)
+
+
+def _pool(  # noqa: PLR0913, PLR0917
+    cluster: Cluster,
+    pool: str,
+    nodes: tuple[str, ...],
+    whole: Room,
+    mix: Mapping[Shape, int],
+    resource: str,
+) -> PoolCapacity:
+    found = fragmentation(cluster, whole, mix, resource)
+    return PoolCapacity(
+        pool=pool,
+        resource=resource,
+        allocatable=sum(_allocatable(cluster, name, resource) for name in nodes),
+        limits=sum(amount_of(limits(cluster, name), resource) for name in nodes),
+        free=found.free,
+        fragmented=found.expected,
+        stranded=found.stranded,
+        largest=int(whole.column(resource).max(initial=0)),
+    )
+
+
+def _allocatable(cluster: Cluster, name: str, resource: str) -> int:
+    node = cluster.find(NodeRow, "Node", "", name)
+    return amount_of(node.allocatable, resource) if node else 0
+
+
+@derived
+def limits(cluster: Cluster, name: str) -> Amounts:
+    """Limits of the pods on a node, by resource."""
+    total = dict.fromkeys(RESOURCES, 0)
+    for pod in cluster.bucket(PodRow, "pods_on", name):
+        for resource in RESOURCES:
+            total[resource] += amount_of(pod.template.limits, resource)
+    return tuple(sorted(total.items()))
+
+
+@derived
+def headroom(cluster: Cluster) -> tuple[tuple[str, int], ...] | None:
+    """Copies that fit of the most frequent shapes of the mix, by what they request.
+
+    Of shapes that request the same and may run on different nodes, the one with the least room.
+    """
+    if not (cluster.complete("Node") and cluster.complete("Pod")):
+        return None
+    whole = Room(dict(room(cluster)))
+    frequent: dict[str, int] = {}
+    shapes: dict[str, list[Shape]] = {}
+    for shape, owners in weights(cluster).items():
+        label = label_of(shape.requests)
+        frequent[label] = frequent.get(label, 0) + sum(owners.values())
+        shapes.setdefault(label, []).append(shape)
+    chosen = sorted(frequent, key=lambda label: (-frequent[label], label))[:MAX_SHAPES]
+    return tuple((label, _least(cluster, whole, shapes[label])) for label in sorted(chosen))
+
+
+def _least(cluster: Cluster, whole: Room, shapes: Iterable[Shape]) -> int:
+    return min(fit(cluster, whole, shape).placeable for shape in shapes)
+
+
+def label_of(requests: Amounts) -> str:
+    """`cpu=500m,memory=1Gi`."""
+    return ",".join(f"{name}={show(name, amount)}" for name, amount in requests if amount)

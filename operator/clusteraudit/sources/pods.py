@@ -34,6 +34,7 @@ def template_of(document: docs.PodDoc | docs.Template, owner: Ref | None) -> Pod
         labels=labels(document.metadata.labels),
         owner=None if static else owner,
         requests=_effective(spec, status, shares),
+        limits=_limits(spec),
         memory_request=_eviction_request(spec, shares),
         memory_limited=_limited(spec),
         tolerations=tuple(_toleration(one) for one in spec.tolerations),
@@ -138,6 +139,20 @@ def _resized(
                 Share(source.get(name) or share.requests, share.init, share.sidecar)
                 for name, share in zip(names, shares, strict=True)
             ]
+
+
+def _limits(spec: docs.PodSpec) -> Amounts:
+    """Effective limits; overhead counts where there is a limit (`helpers.go`, `PodLimits`)."""
+    app = [Share(exact(one.resources.limits)) for one in spec.containers]
+    init = [
+        Share(exact(one.resources.limits), init=True, sidecar=one.restart_policy == "Always")
+        for one in spec.init_containers
+    ]
+    total = with_pod_level(
+        aggregate([*app, *init]), exact(spec.resources.limits) if spec.resources else None
+    )
+    overhead = {name: value for name, value in exact(spec.overhead).items() if total.get(name)}
+    return rounded(add(dict(total), overhead))
 
 
 def _eviction_request(spec: docs.PodSpec, shares: list[Share]) -> int:
