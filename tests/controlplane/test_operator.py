@@ -97,7 +97,7 @@ def test_what_an_engineer_sees(plane: ControlPlane, operator: Operator) -> None:
     assert operator.get("/healthz") == "ok\n"
     assert operator.get("/readyz") == "ok\n"
     metrics = operator.get("/metrics", operator.metrics_port)
-    assert 'cluster_audit_kind_synced{kind="Pod"} 1.0' in metrics
+    assert 'cluster_audit_operator_kind_synced{kind="Pod"} 1.0' in metrics
 
 
 def test_what_is_granted_is_enough(plane: ControlPlane, operator: Operator) -> None:

@@ -7,7 +7,16 @@ from pathlib import Path
 import pytest
 
 from controlplane import binaries, golang
-from controlplane.binaries import BUILT, Progress, Tool, assets, cache_key, cached, link_flags, provide
+from controlplane.binaries import (
+    BUILT,
+    Progress,
+    Tool,
+    assets,
+    cache_key,
+    cached,
+    link_flags,
+    provide,
+)
 from controlplane.golang import BinariesError, find_go, missing_message, parse_version, suits
 
 

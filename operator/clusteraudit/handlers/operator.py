@@ -28,9 +28,12 @@ from clusteraudit.kube.session import Session
 from clusteraudit.model.kinds import API_GROUPS
 from clusteraudit.model.moments import epoch
 from clusteraudit.model.rows import ApiGroupRow
-from clusteraudit.publish.metrics import Figures, KindFigures, renderer
+from clusteraudit.publish import audited, itself
+from clusteraudit.publish.audited import Audited
+from clusteraudit.publish.itself import Figures, KindFigures
+from clusteraudit.publish.metrics import render
 from clusteraudit.publish.status import ROOT, reports
-from clusteraudit.rules.kit import Severity
+from clusteraudit.report.resource import Spec
 from clusteraudit.sources.informer import Informer
 from clusteraudit.sources.resources import WATCHED
 from clusteraudit.sources.usage import EVERY, UsagePoller
@@ -132,7 +135,7 @@ class _Operator:
     async def _serve(self) -> AsyncIterator[None]:
         options = self._options
         health = [probe("/healthz", self._unhealthy), probe("/readyz", self._unready)]
-        shown = [metrics(renderer(self._figures))]
+        shown = [metrics(self._exposition)]
         if options.metrics_port == options.health_port:
             async with serve(options.host, options.health_port, [*health, *shown]):
                 yield
@@ -218,13 +221,25 @@ class _Operator:
         stale = [one.kind for one in self._informers if one.stale]
         return ["stale: " + ", ".join(stale)] if stale else []
 
+    def _exposition(self) -> Callable[[], bytes]:
+        """What is so now, to be rendered off the loop."""
+        own, said = self._figures(), self._audited()
+
+        def text() -> bytes:
+            told = render(audited.METRICS, said) if said else b""
+            return told + render(itself.METRICS, own)
+
+        return text
+
+    def _audited(self) -> Audited | None:
+        result, main = self._publisher.result, self._reports.known.get(self._options.report)
+        spec = main.view.spec if main else Spec()
+        return Audited(result, self._engine.catalogue, spec) if result else None
+
     def _figures(self) -> Figures:
-        result = self._pulse.last
-        found = Counter(entry.severity for entry in result.entries) if result else Counter()
         return Figures(
             version=metadata.version("cluster-audit"),
             kinds=self._kinds(),
-            findings={severity.value: found[severity] for severity in Severity},
             audits=self._engine.audits,
             audit_cpu_seconds=self._engine.cpu_seconds,
             status_writes=self._publisher.writes,

@@ -34,18 +34,18 @@ class Publisher:
     """Writes statuses; holds nothing that a restart would need."""
 
     def __init__(self, session: Session, reports: Reports, engine: Engine) -> None:
+        self.result: AuditResult | None = None
         self.writes = 0
         self.failures = 0
         self._session = session
         self._reports = reports
         self._engine = engine
-        self._result: AuditResult | None = None
         self._last: dict[str, _Last] = {}
         self._news = asyncio.Event()
 
     def tell(self, result: AuditResult) -> None:
         """There is a new result."""
-        self._result = result
+        self.result = result
         self._news.set()
 
     def look(self) -> None:
@@ -66,12 +66,12 @@ class Publisher:
     async def _publish_due(self) -> float:
         """Write what is due; seconds until the next may be."""
         waits = [HEARTBEAT]
-        if self._result is None:
+        if self.result is None:
             return HEARTBEAT
         for report in list(self._reports.known.values()):
             wait = self._wait(report)
             if wait <= 0:
-                wait = await self._publish(report, self._result)
+                wait = await self._publish(report, self.result)
             waits.append(wait)
         return min(waits)
 
@@ -118,7 +118,7 @@ class Publisher:
         except OutdatedSchemaError:
             self._reports.outdated(report)
             behind = replace(report.view, schema_current=False)
-            again = status(self._result, self._engine.catalogue, behind) if self._result else made
+            again = status(self.result, self._engine.catalogue, behind) if self.result else made
             known = await pruned(self._session, dump(again))
             version = await version_of(self._session, report.name)
             return await apply_status(self._session, report.name, version, known)

@@ -1,5 +1,6 @@
 """Probes and metrics over HTTP."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -33,11 +34,12 @@ def probe(path: str, check: Check) -> web.RouteDef:
     return web.get(path, answer)
 
 
-def metrics(render: Callable[[], bytes]) -> web.RouteDef:
-    """The exposition text."""
+def metrics(exposition: Callable[[], Callable[[], bytes]]) -> web.RouteDef:
+    """The exposition text; what is so is looked up on the loop, its text is made off it."""
 
     async def answer(_: web.Request) -> web.Response:
-        return web.Response(body=render(), headers={"Content-Type": _TEXT})
+        body = await asyncio.to_thread(exposition())
+        return web.Response(body=body, headers={"Content-Type": _TEXT})
 
     return web.get("/metrics", answer)
 

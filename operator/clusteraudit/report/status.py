@@ -54,7 +54,7 @@ class View:
 
 def status(result: AuditResult, catalogue: Catalogue, view: View, cap: int = CAP_BYTES) -> Status:
     """The status; findings are dropped until it fits into so many bytes."""
-    entries = [entry for entry in result.entries if _shown(entry, view.spec)]
+    entries = [entry for entry in result.entries if shown(entry, view.spec)]
     links = diagnose(result.entries, catalogue)
     room = min(view.spec.max_findings, len(entries))
     while True:
@@ -82,7 +82,8 @@ def digest(made: Status) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def _shown(entry: Entry, spec: Spec) -> bool:
+def shown(entry: Entry, spec: Spec) -> bool:
+    """Whether a report of this spec is about the finding."""
     inside = not spec.namespaces or entry.finding.subject.namespace in spec.namespaces
     return inside and entry.severity.rank <= Severity(spec.min_severity).rank
 

@@ -1,0 +1,96 @@
+"""Metrics of the operator itself."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from clusteraudit.publish.metrics import Metric, Samples
+
+
+@dataclass(frozen=True)
+class KindFigures:
+    """Of one kind: whether it is in sync, how much of it there is, how it is followed."""
+
+    synced: bool
+    objects: int
+    relists: int
+    skipped: int
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Everything that is measured of the operator, at one moment."""
+
+    version: str
+    kinds: Mapping[str, KindFigures]
+    audits: int
+    audit_cpu_seconds: float
+    status_writes: int
+    status_failures: int
+    requests: Mapping[tuple[str, str, int], int]
+
+
+def _one(value: Callable[[Figures], float]) -> Callable[[Figures], Samples]:
+    return lambda figures: {(): value(figures)}
+
+
+def _kinds(value: Callable[[KindFigures], float]) -> Callable[[Figures], Samples]:
+    return lambda figures: {(kind,): value(one) for kind, one in figures.kinds.items()}
+
+
+def _requests(figures: Figures) -> Samples:
+    return {(verb, what, str(code)): n for (verb, what, code), n in figures.requests.items()}
+
+
+METRICS: tuple[Metric[Figures], ...] = (
+    Metric(
+        "operator_build_info",
+        "Version of the operator, as a label.",
+        lambda figures: {(figures.version,): 1},
+        ("version",),
+    ),
+    Metric("operator_audits", "Audits done.", _one(lambda f: f.audits), kind="counter"),
+    Metric(
+        "operator_last_audit_cpu_seconds",
+        "CPU time of the last audit.",
+        _one(lambda f: f.audit_cpu_seconds),
+    ),
+    Metric(
+        "operator_status_writes",
+        "Statuses of reports written.",
+        _one(lambda f: f.status_writes),
+        kind="counter",
+    ),
+    Metric(
+        "operator_status_failures",
+        "Statuses of reports that were refused.",
+        _one(lambda f: f.status_failures),
+        kind="counter",
+    ),
+    Metric(
+        "operator_kind_synced",
+        "1 if a kind is known in full.",
+        _kinds(lambda one: one.synced),
+        ("kind",),
+    ),
+    Metric("operator_kind_objects", "Objects known.", _kinds(lambda one: one.objects), ("kind",)),
+    Metric(
+        "operator_kind_skipped",
+        "Objects that cannot be evaluated.",
+        _kinds(lambda one: one.skipped),
+        ("kind",),
+    ),
+    Metric(
+        "operator_kind_relists",
+        "Lists made again.",
+        _kinds(lambda one: one.relists),
+        ("kind",),
+        "counter",
+    ),
+    Metric(
+        "operator_api_requests",
+        "Requests to the API server.",
+        _requests,
+        ("verb", "resource", "code"),
+        "counter",
+    ),
+)
