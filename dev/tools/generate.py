@@ -20,6 +20,7 @@ from clusteraudit.report.pages import pages
 from clusteraudit.report.resource import PLURAL
 from clusteraudit.report.shapes import ScanShape
 from demo.snapshot import snapshot
+from tools import metrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -58,6 +59,7 @@ def demo() -> dict[str, str]:
 TABLE: tuple[Generated, ...] = (
     Generated(crds, owns=("crds/*",)),
     Generated(pages, owns=("docs/rules/*.md", "docs/rules/*/*.md")),
+    Generated(metrics.pages),
     Generated(demo),
     Generated(schemas, owns=("docs/schema/*",)),
 )
