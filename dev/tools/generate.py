@@ -20,7 +20,7 @@ from clusteraudit.report.pages import pages
 from clusteraudit.report.resource import PLURAL
 from clusteraudit.report.shapes import ScanShape
 from demo.snapshot import snapshot
-from tools import metrics
+from tools import dashboard, metrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -60,6 +60,7 @@ TABLE: tuple[Generated, ...] = (
     Generated(crds, owns=("crds/*",)),
     Generated(pages, owns=("docs/rules/*.md", "docs/rules/*/*.md")),
     Generated(metrics.pages),
+    Generated(dashboard.files, owns=("charts/cluster-audit/dashboards/*",)),
     Generated(demo),
     Generated(schemas, owns=("docs/schema/*",)),
 )

@@ -14,28 +14,28 @@ import yaml
 
 from clusteraudit.publish import audited, itself
 from clusteraudit.report.resource import PLURAL
-from controlplane import ControlPlane, node
+from clusteraudit.rules.catalogue import catalogue
+from controlplane import ControlPlane
 from controlplane.binaries import provide
+from demo import stage
+from demo.apply import apply
 from demo.operator import Operator, free_port, install, report, status_of
-
-ABSENT = {
-    "cluster_audit_headroom_pods": "there is no workload",
-    "cluster_audit_eviction_risk_nodes": "metrics.k8s.io is not served",
-}
-"""Metrics that have no sample on the cluster of this test, and why."""
+from tools import dashboard
 
 
 @pytest.fixture(scope="module")
 def operator(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+    plane.install_metrics()
     kubeconfig = install(plane)
-    plane.add_nodes([node("metrics-a")])
+    apply(plane, stage.everything())
     plane.apply([report(publishInterval=1)])
     log = tmp_path_factory.mktemp("metrics") / "log"
     with Operator(kubeconfig, log) as running:
         plane.wait(lambda: status_of(plane).get("score"), 40, "the first published report")
         yield running
     plane.kubectl("delete", PLURAL, "cluster")
-    plane.kubectl("delete", "node", "metrics-a")
+    plane.kubectl("delete", "namespace", *(rule.name for rule in catalogue()), "--wait=false")
+    plane.kubectl("delete", "nodes", "-l", stage.POOL)
 
 
 @pytest.fixture(scope="module")
@@ -93,8 +93,16 @@ def test_prometheus_knows_every_metric_of_the_page(plane: ControlPlane, promethe
         return {one["metric"]["__name__"] for one in every}
 
     plane.wait(lambda: "cluster_audit_score" in scraped(), 30, "the first scrape")
-    assert scraped() <= names
-    assert names - scraped() <= ABSENT.keys()
+    plane.wait(lambda: scraped() == names, 30, "a sample of every metric and no other")
+
+
+def test_every_query_of_the_dashboard_returns_data(plane: ControlPlane, prometheus: str) -> None:
+    def silent() -> list[tuple[str, str]]:
+        filled = ((title, one.replace("$cluster", ".*")) for title, one in dashboard.queries())
+        asked = ((title, one.replace("$__rate_interval", "10s")) for title, one in filled)
+        return [(title, text) for title, text in asked if not query(prometheus, text)]
+
+    plane.wait(lambda: not silent(), 30, "data for every panel")
 
 
 def test_metrics_and_status_say_the_same(plane: ControlPlane, prometheus: str) -> None:

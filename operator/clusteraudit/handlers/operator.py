@@ -5,7 +5,7 @@ import contextlib
 import signal
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from typing import TypeVarTuple
@@ -34,6 +34,7 @@ from clusteraudit.publish.itself import Figures, KindFigures
 from clusteraudit.publish.metrics import render
 from clusteraudit.publish.status import ROOT, reports
 from clusteraudit.report.resource import Spec
+from clusteraudit.report.status import first_seen
 from clusteraudit.sources.informer import Informer
 from clusteraudit.sources.resources import WATCHED
 from clusteraudit.sources.usage import EVERY, UsagePoller
@@ -270,6 +271,7 @@ class _Finding(msgspec.Struct):
 
 class _Status(msgspec.Struct):
     findings: list[_Finding] = []
+    ledger: list[str] = []
 
 
 class _Report(msgspec.Struct):
@@ -281,7 +283,7 @@ async def _first_seen(session: Session, name: str) -> dict[str, int]:
     refusals = 0
     while refusals < _ATTEMPTS:
         try:
-            return dict(_since(await session.get(f"{ROOT}/{name}", _Report)))
+            return _since(await session.get(f"{ROOT}/{name}", _Report))
         except UnreachableError as error:
             _log.warning("waiting for the API server", error=str(error))
         except NotFoundError:  # no such report yet: everything is new
@@ -293,7 +295,14 @@ async def _first_seen(session: Session, name: str) -> dict[str, int]:
     return {}
 
 
-def _since(report: _Report) -> Iterator[tuple[str, int]]:
-    for one in report.status.findings if report.status else ():
+def _since(report: _Report) -> dict[str, int]:
+    """By the ledger; reports of older versions have only their findings."""
+    if report.status is None:
+        return {}
+    return dict(_listed(report.status.findings)) | first_seen(report.status.ledger)
+
+
+def _listed(findings: Iterable[_Finding]) -> Iterator[tuple[str, int]]:
+    for one in findings:
         with contextlib.suppress(ValueError):
             yield one.fingerprint, epoch(one.since)

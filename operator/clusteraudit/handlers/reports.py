@@ -55,7 +55,7 @@ class Reports:
         old = self.known.get(seen.name)
         if old and old.uid == seen.uid and old.view.before:
             before = {**before, **old.view.before}
-        view = View(spec=spec, generation=seen.generation, problems=problems, before=before)
+        view = View(spec, seen.generation, problems, before=before, main=tunes)
         self.known[seen.name] = Known(seen.name, seen.uid, seen.version, view)
         return tunes
 

@@ -25,6 +25,7 @@ Fingerprint = Annotated[str, Field(max_length=16)]
 Moment = Annotated[str, Field(max_length=32, json_schema_extra={"format": "date-time"})]
 MAX_FINDINGS = 200
 MAX_RULES = 256
+MAX_LEDGER = 5000
 
 
 class RuleTuning(Shape):
@@ -183,6 +184,12 @@ class Status(Shape):
     )
     unknown: list[StatusUnknown] = Field(
         description="Rules that cannot tell, and why.", max_length=MAX_RULES
+    )
+    ledger: list[Annotated[str, Field(max_length=32)]] = Field(
+        [],
+        description="Of the main report: fingerprint and first seen (seconds since the epoch) of "
+        "open findings, those not listed included; it survives a restart of the operator.",
+        max_length=MAX_LEDGER,
     )
     inputs: list[StatusInput] = Field(description="What the answer rests on.", max_length=64)
     nodes: int = Field(description="Nodes audited.")

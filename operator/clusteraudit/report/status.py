@@ -13,6 +13,7 @@ from clusteraudit.diagnose.chains import Diagnosis, diagnose
 from clusteraudit.model.kinds import KINDS
 from clusteraudit.model.moments import rfc3339
 from clusteraudit.report.resource import (
+    MAX_LEDGER,
     Condition,
     RuleCount,
     Spec,
@@ -50,6 +51,8 @@ class View:
     problems: tuple[str, ...] = ()
     schema_current: bool = True
     before: Mapping[str, Condition] | None = None
+    main: bool = False
+    """The main report keeps the ledger."""
 
 
 def status(result: AuditResult, catalogue: Catalogue, view: View, cap: int = CAP_BYTES) -> Status:
@@ -60,9 +63,24 @@ def status(result: AuditResult, catalogue: Catalogue, view: View, cap: int = CAP
     while True:
         kept = _kept(entries, links, room)
         made = _status(result, catalogue, view, entries, kept, links)
-        if room == 0 or size(made) <= cap:
-            return made
+        left = cap - size(made)
+        if room == 0 or left >= 0:
+            listed = ledger(result.entries, left) if view.main else []
+            return made.model_copy(update={"ledger": listed})
         room = min(room - 1, room * 9 // 10)
+
+
+def ledger(entries: Sequence[Entry], left: int) -> list[str]:
+    """Since when findings are open, in so many bytes at most; worst first."""
+    lines = [f"{one.fingerprint} {one.since}" for one in entries[:MAX_LEDGER]]
+    each = max((len(line) for line in lines), default=0) + len('"",')
+    return lines[: max(0, left - len('"ledger":[],')) // each]
+
+
+def first_seen(lines: Iterable[str]) -> dict[str, int]:
+    """Since when findings are open, by fingerprint; lines of no sense are left out."""
+    pairs = (line.partition(" ") for line in lines)
+    return {mark: int(since) for mark, _, since in pairs if since.isdecimal()}
 
 
 def size(made: Status) -> int:

@@ -12,7 +12,16 @@ from clusteraudit.model.build import NOW
 from clusteraudit.model.store import Evidence
 from clusteraudit.report.crd import crd
 from clusteraudit.report.resource import RuleTuning, Spec
-from clusteraudit.report.status import CAP_BYTES, View, digest, dump, size, status
+from clusteraudit.report.status import (
+    CAP_BYTES,
+    View,
+    digest,
+    dump,
+    first_seen,
+    ledger,
+    size,
+    status,
+)
 from clusteraudit.report.tuning import tune
 from clusteraudit.rules.catalogue import catalogue
 from clusteraudit.rules.kit import LOOPS, Severity
@@ -106,6 +115,27 @@ def test_it_fits_under_the_cap(cap: int) -> None:
     made = status(result_of(*locked(150)), ALL, View(Spec()), cap=cap)
     assert size(made) <= cap or made.findings == []
     assert len(made.findings) <= 200
+
+
+def test_the_ledger_knows_what_is_not_listed() -> None:
+    result = result_of(*locked(60))
+    made = status(result, ALL, View(Spec(max_findings=5), main=True))
+
+    assert len(made.findings) == 5
+    assert first_seen(made.ledger) == {one.fingerprint: one.since for one in result.entries}
+    assert status(result, ALL, View(Spec())).ledger == []
+    assert digest(made) == digest(made.model_copy(update={"ledger": []}))
+
+
+@pytest.mark.parametrize("cap", [20_000, CAP_BYTES])
+def test_the_ledger_takes_only_the_room_that_is_left(cap: int) -> None:
+    entries = result_of(*locked(60)).entries * 100
+    made = status(result_of(*locked(60)), ALL, View(Spec(), main=True), cap)
+
+    assert size(made) <= cap
+    assert ledger(entries, 11) == []
+    assert len(str(ledger(entries, 5000)).replace(" '", "'")) < 5000
+    assert first_seen(["of no sense", "", *made.ledger]) == first_seen(made.ledger)
 
 
 def test_severity_and_namespace_limit_what_is_shown() -> None:
