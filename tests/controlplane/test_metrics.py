@@ -13,14 +13,19 @@ import pytest
 import yaml
 
 from clusteraudit.publish import audited, itself
-from clusteraudit.report.resource import PLURAL
-from clusteraudit.rules.catalogue import catalogue
 from controlplane import ControlPlane
 from controlplane.binaries import provide
 from demo import stage
 from demo.apply import apply
 from demo.operator import Operator, free_port, install, report, status_of
 from tools import dashboard
+
+
+@pytest.fixture(scope="module")
+def plane() -> Iterator[ControlPlane]:
+    """One of its own: the broken examples of another suite would be in the way, and ours in its."""
+    with ControlPlane() as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +38,6 @@ def operator(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> I
     with Operator(kubeconfig, log) as running:
         plane.wait(lambda: status_of(plane).get("score"), 40, "the first published report")
         yield running
-    plane.kubectl("delete", PLURAL, "cluster")
-    plane.kubectl("delete", "namespace", *(rule.name for rule in catalogue()), "--wait=false")
-    plane.kubectl("delete", "nodes", "-l", stage.POOL)
 
 
 @pytest.fixture(scope="module")
