@@ -9,7 +9,7 @@ from clusteraudit.model.quantity import show
 from clusteraudit.model.rows import Amounts, NodeRow, PodRow, amount_of
 from clusteraudit.simulate.fit import eligible, free
 from clusteraudit.simulate.fragmentation import Room, Shape, fit, fragmentation, room, weights
-from clusteraudit.simulate.pools import pools
+from clusteraudit.simulate.pools import Pool, pools
 
 RESOURCES = ("cpu", "memory")
 MAX_SHAPES = 20
@@ -89,28 +89,23 @@ def by_pool(cluster: Cluster) -> tuple[PoolCapacity, ...] | None:
     left = dict(room(cluster))
     mix = {shape: sum(owners.values()) for shape, owners in weights(cluster).items()}
     found: list[PoolCapacity] = []
-    for pool, nodes in pools(cluster):
-        names = frozenset(nodes)
-        whole = Room({name: left[name] for name in nodes if name in left})
+    for pool in pools(cluster):
+        names = frozenset(pool.nodes)
+        whole = Room({name: left[name] for name in pool.nodes if name in left})
         own = {shape: n for shape, n in mix.items() if eligible(cluster, shape.constraints) & names}
-        found += (_pool(cluster, pool, nodes, whole, own, resource) for resource in RESOURCES)
+        found += (_pool(cluster, pool, whole, own, resource) for resource in RESOURCES)
     return tuple(found)
 
 
-def _pool(  # noqa: PLR0913, PLR0917
-    cluster: Cluster,
-    pool: str,
-    nodes: tuple[str, ...],
-    whole: Room,
-    mix: Mapping[Shape, int],
-    resource: str,
+def _pool(
+    cluster: Cluster, pool: Pool, whole: Room, mix: Mapping[Shape, int], resource: str
 ) -> PoolCapacity:
     found = fragmentation(cluster, whole, mix, resource)
     return PoolCapacity(
-        pool=pool,
+        pool=pool.name,
         resource=resource,
-        allocatable=sum(_allocatable(cluster, name, resource) for name in nodes),
-        limits=sum(amount_of(limits(cluster, name), resource) for name in nodes),
+        allocatable=sum(_allocatable(cluster, name, resource) for name in pool.nodes),
+        limits=sum(amount_of(limits(cluster, name), resource) for name in pool.nodes),
         free=found.free,
         fragmented=found.expected,
         stranded=found.stranded,

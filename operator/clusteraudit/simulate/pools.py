@@ -1,5 +1,7 @@
 """Pools: nodes that are made, scaled and replaced together, by their makers' labels."""
 
+import msgspec
+
 from clusteraudit.model.cluster import Cluster, derived
 from clusteraudit.model.rows import NodeRow
 
@@ -39,10 +41,17 @@ def _first(node: NodeRow, labels: tuple[str, ...]) -> str:
     return next((value for value in values if value), "")
 
 
+class Pool(msgspec.Struct, frozen=True, gc=False):
+    """A pool and the names of its nodes."""
+
+    name: str
+    nodes: tuple[str, ...]
+
+
 @derived
-def pools(cluster: Cluster) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Pools by name, and the names of their nodes."""
+def pools(cluster: Cluster) -> tuple[Pool, ...]:
+    """Pools by name."""
     found: dict[str, list[str]] = {}
     for node in cluster.all(NodeRow, "Node"):
         found.setdefault(pool_of(node), []).append(node.name)
-    return tuple((name, tuple(sorted(nodes))) for name, nodes in sorted(found.items()))
+    return tuple(Pool(name, tuple(sorted(nodes))) for name, nodes in sorted(found.items()))
