@@ -82,7 +82,7 @@ ROWS: tuple[Row, ...] = (
                 (
                     (
                         (
-                            "topk(10, sum by (rule) (cluster_audit_findings{C})"
+                            "topk(10, (sum by (rule) (cluster_audit_findings{C}) > 0)"
                             " * on (rule) group_left (name)"
                             " max by (rule, name) (cluster_audit_rule_info{C}))"
                         ),

@@ -126,7 +126,7 @@ METRICS: tuple[Metric[Audited], ...] = (
     ),
     Metric(
         "rule_cannot_tell",
-        "1 if a rule cannot tell of all of its subjects.",
+        "1 if there is anything of which a rule cannot tell, or for which it failed.",
         _cannot_tell,
         ("rule",),
     ),

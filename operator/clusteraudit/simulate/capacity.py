@@ -31,12 +31,18 @@ class Capacity(msgspec.Struct, frozen=True, gc=False):
 
 
 @derived
+def mix_of(cluster: Cluster) -> Mapping[Shape, int]:
+    """The cluster's own mix: how many pods there are of each shape."""
+    return {shape: sum(owners.values()) for shape, owners in weights(cluster).items()}
+
+
+@derived
 def capacity(cluster: Cluster) -> tuple[Capacity, ...] | None:
     """Capacity of the cluster; None unless all nodes and pods are known."""
     if not (cluster.complete("Node") and cluster.complete("Pod")):
         return None
     whole = Room(dict(room(cluster)))
-    mix = {shape: sum(owners.values()) for shape, owners in weights(cluster).items()}
+    mix = mix_of(cluster)
     nodes = cluster.all(NodeRow, "Node")
     return tuple(_capacity(cluster, resource, nodes, whole, mix) for resource in RESOURCES)
 
@@ -46,7 +52,7 @@ def _capacity(
     resource: str,
     nodes: list[NodeRow],
     whole: Room,
-    mix: dict[Shape, int],
+    mix: Mapping[Shape, int],
 ) -> Capacity:
     allocatable = sum(amount_of(node.allocatable, resource) for node in nodes)
     left = {node.name: amount_of(free(cluster, node.name), resource) for node in nodes}
@@ -87,7 +93,7 @@ def by_pool(cluster: Cluster) -> tuple[PoolCapacity, ...] | None:
     if not (cluster.complete("Node") and cluster.complete("Pod")):
         return None
     left = dict(room(cluster))
-    mix = {shape: sum(owners.values()) for shape, owners in weights(cluster).items()}
+    mix = mix_of(cluster)
     found: list[PoolCapacity] = []
     for pool in pools(cluster):
         names = frozenset(pool.nodes)
@@ -139,9 +145,9 @@ def headroom(cluster: Cluster) -> tuple[tuple[str, int], ...] | None:
     whole = Room(dict(room(cluster)))
     frequent: dict[str, int] = {}
     shapes: dict[str, list[Shape]] = {}
-    for shape, owners in weights(cluster).items():
+    for shape, pods in mix_of(cluster).items():
         label = label_of(shape.requests)
-        frequent[label] = frequent.get(label, 0) + sum(owners.values())
+        frequent[label] = frequent.get(label, 0) + pods
         shapes.setdefault(label, []).append(shape)
     chosen = sorted(frequent, key=lambda label: (-frequent[label], label))[:MAX_SHAPES]
     return tuple((label, _least(cluster, whole, shapes[label])) for label in sorted(chosen))

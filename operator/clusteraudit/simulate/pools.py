@@ -13,11 +13,8 @@ LABELS = (
     "kubernetes.azure.com/agentpool",
     "agentpool",
     "doks.digitalocean.com/node-pool",
-    "oci.oraclecloud.com/pool-id",
-    "k8s.scaleway.com/pool-name",
     "lke.linode.com/pool-id",
     "kops.k8s.io/instancegroup",
-    "cluster.x-k8s.io/pool-name",
 )
 """The first that a node carries names its pool."""
 
