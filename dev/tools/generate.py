@@ -25,7 +25,11 @@ from tools import dashboard, metrics
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from pydantic import BaseModel
+
 ROOT = Path(__file__).resolve().parents[2]
+SHAPES: dict[str, type[BaseModel]] = {"scan": ScanShape}
+"""What each command prints as JSON."""
 REMEDY = "run `make generate` and commit the result"
 
 
@@ -47,8 +51,11 @@ def crds() -> dict[str, str]:
 
 def schemas() -> dict[str, str]:
     """JSON Schemas of what the commands print."""
-    schema = ScanShape.model_json_schema(by_alias=True, mode="serialization")
-    return {"docs/schema/scan.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n"}
+    found = {name: shape.model_json_schema(mode="serialization") for name, shape in SHAPES.items()}
+    return {
+        f"docs/schema/{name}.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+        for name, schema in found.items()
+    }
 
 
 def demo() -> dict[str, str]:

@@ -8,7 +8,7 @@ from clusteraudit.cli.errors import CommandError, Exit
 from clusteraudit.cli.progress import Progress
 from clusteraudit.model.moments import epoch
 from clusteraudit.model.store import Change, Evidence
-from clusteraudit.report.scan import Origin
+from clusteraudit.report.inputs import Origin
 from clusteraudit.report.shapes import SkippedObject
 from clusteraudit.sources.files import UnreadableError, gather
 from clusteraudit.sources.gather import Gathering

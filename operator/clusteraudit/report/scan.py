@@ -1,44 +1,29 @@
 """From an audit's result to the shapes of `scan`."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
 from typing import cast
 
 from clusteraudit.audit.audit import AuditResult, Tally
 from clusteraudit.audit.ledger import Entry
 from clusteraudit.diagnose.chains import Diagnosis, diagnose
-from clusteraudit.model.kinds import KINDS
 from clusteraudit.model.moments import rfc3339
 from clusteraudit.model.rows import Ref
+from clusteraudit.report.inputs import Origin, inputs
 from clusteraudit.report.shapes import (
     ChainShape,
     ClusterShape,
     FindingShape,
-    Inputs,
     LoopName,
     ObjectReference,
     RuleShape,
     ScanShape,
-    SkippedObject,
     Summary,
-    UnreadKind,
 )
 from clusteraudit.rules.catalogue import Catalogue
 from clusteraudit.rules.kit import LOOPS, Severity
 
 _COST = {Severity.CRITICAL: 25, Severity.HIGH: 10, Severity.MEDIUM: 3, Severity.LOW: 1}
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where the objects came from, and what became of those that are not in the model."""
-
-    name: str = ""
-    version: str = ""
-    ignored: Mapping[str, int] = field(default_factory=dict)
-    skipped: Sequence[SkippedObject] = ()
-    duplicates: int = 0
 
 
 Shown = Callable[[Entry], bool]
@@ -67,7 +52,7 @@ def scan(
             nodes=counts.get("Node", 0),
             pods=counts.get("Pod", 0),
         ),
-        inputs=inputs(result, origin),
+        inputs=inputs(result.counts, result.evidence, origin),
         score=score(entries),
         summary=summary(entries, catalogue),
         findings=[finding(entry, links, catalogue) for entry in entries],
@@ -94,19 +79,6 @@ def summary(entries: Iterable[Entry], catalogue: Catalogue) -> Summary:
     return Summary(
         by_severity={one.value: severities[one] for one in Severity},
         by_loop={cast("LoopName", loop): loops[loop] for loop in LOOPS},
-    )
-
-
-def inputs(result: AuditResult, origin: Origin) -> Inputs:
-    """What the answer rests on."""
-    known = [(kind, evidence) for kind, evidence in result.evidence if kind in KINDS]
-    return Inputs(
-        kinds=dict(result.counts),
-        partial=[kind for kind, evidence in known if evidence.state == "partial"],
-        unread=[UnreadKind(kind=k, reason=e.reason) for k, e in known if e.state == "none"],
-        ignored=dict(sorted(origin.ignored.items())),
-        skipped=sorted(origin.skipped, key=lambda one: (one.source, one.object, one.reason)),
-        duplicates=origin.duplicates,
     )
 
 
