@@ -94,6 +94,8 @@ class PodTemplate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     ports: tuple[ContainerPort, ...] = ()
     unmodelled: tuple[str, ...] = ()
     """Filters of the scheduler that could refuse it and that the engine does not evaluate."""
+    local_data: bool = False
+    """It has an emptyDir, whose content ends with the pod."""
 
 
 class PodRow(Row, frozen=True, gc=False, kw_only=True):
@@ -171,6 +173,8 @@ class WorkloadRow(Row, frozen=True, gc=False, kw_only=True):
     owner: Ref | None = None
     replicas: int | None = None
     template: PodTemplate | None = None
+    ordered: bool = False
+    """A StatefulSet that makes no pod while one of a lower ordinal is not ready."""
 
 
 class PolicyPort(msgspec.Struct, frozen=True, gc=False):
@@ -217,6 +221,12 @@ class BudgetRow(Row, frozen=True, gc=False, kw_only=True):
     current_healthy: int | None = None
     desired_healthy: int | None = None
     expected_pods: int | None = None
+    always_allow: bool = False
+    """unhealthyPodEvictionPolicy AlwaysAllow: a pod that is not ready may always go."""
+    sync_failed: bool = False
+    """Its controller cannot count its pods, and allows no disruption until it can."""
+    disrupted: int = 0
+    """Pods whose eviction was allowed and is not seen yet."""
 
 
 class ServiceRow(Row, frozen=True, gc=False, kw_only=True):

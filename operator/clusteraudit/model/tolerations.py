@@ -35,6 +35,8 @@ class Toleration(msgspec.Struct, frozen=True, gc=False):
     operator: str = ""
     value: str = ""
     effect: str = ""
+    seconds: int | None = None
+    """For how long a NoExecute taint is tolerated; None is for ever."""
 
     def tolerates(self, taint: Taint) -> bool:
         """Whether this toleration admits `taint`; an empty key with Exists admits every taint."""

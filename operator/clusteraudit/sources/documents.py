@@ -113,6 +113,7 @@ class TolerationDoc(Document, frozen=True, kw_only=True):
     operator: str = ""
     value: str = ""
     effect: str = ""
+    toleration_seconds: int | None = None
 
 
 class Resources(Document, frozen=True, kw_only=True):
@@ -147,11 +148,12 @@ class ClaimSource(Document, frozen=True, kw_only=True):
 
 
 class Volume(Document, frozen=True, kw_only=True):
-    """A volume of a pod: only those on claims are read."""
+    """A volume of a pod: those on claims, and whether one ends with the pod."""
 
     name: str
     persistent_volume_claim: ClaimSource | None = None
     ephemeral: Present | None = None
+    empty_dir: Present | None = None
 
 
 class Spread(Document, frozen=True, kw_only=True):
@@ -285,6 +287,7 @@ class WorkloadSpec(Document, frozen=True, kw_only=True):
     parallelism: Count | None = None
     completions: Count | None = None
     template: Template | None = None
+    pod_management_policy: str = ""
     volume_claim_templates: list[ClaimTemplate] = []
     ordinals: Ordinals = Ordinals()
 

@@ -3,6 +3,7 @@
 import msgspec
 
 from clusteraudit.sources.documents import (
+    Condition,
     Count,
     Document,
     NodeTerms,
@@ -116,6 +117,7 @@ class BudgetSpec(Document, frozen=True, kw_only=True):
     selector: Selector | None = None
     min_available: int | str | None = None
     max_unavailable: int | str | None = None
+    unhealthy_pod_eviction_policy: str = ""
 
 
 class BudgetStatus(Document, frozen=True, kw_only=True):
@@ -126,6 +128,8 @@ class BudgetStatus(Document, frozen=True, kw_only=True):
     current_healthy: Count = 0
     desired_healthy: Count = 0
     expected_pods: Count = 0
+    disrupted_pods: dict[str, str] = {}
+    conditions: list[Condition] = []
 
 
 class BudgetDoc(ObjectDoc, frozen=True, kw_only=True):

@@ -47,6 +47,7 @@ def template_of(document: docs.PodDoc | docs.Template, owner: Ref | None) -> Pod
         dns_policy=spec.dns_policy,
         ports=tuple(_ports(spec)),
         unmodelled=tuple(_unmodelled(spec)),
+        local_data=any(one.empty_dir is not None for one in spec.volumes),
     )
 
 
@@ -61,7 +62,7 @@ def _affinity(affinity: docs.Required) -> NodeSelector | None:
 
 
 def _toleration(one: docs.TolerationDoc) -> Toleration:
-    return Toleration(one.key, one.operator, one.value, one.effect)
+    return Toleration(one.key, one.operator, one.value, one.effect, one.toleration_seconds)
 
 
 def _priority(spec: docs.PodSpec) -> int:

@@ -101,6 +101,7 @@ def workload(document: docs.WorkloadDoc, kind: str) -> Row:
         owner=owner(meta),
         replicas=replicas(spec, kind),
         template=template_of(spec.template, itself) if spec.template else None,
+        ordered=kind == "StatefulSet" and spec.pod_management_policy != "Parallel",
     )
 
 
@@ -203,7 +204,14 @@ def budget(document: objects.BudgetDoc) -> Row:
         current_healthy=status.current_healthy if status and current else None,
         desired_healthy=status.desired_healthy if status and current else None,
         expected_pods=status.expected_pods if status and current else None,
+        always_allow=spec.unhealthy_pod_eviction_policy == "AlwaysAllow",
+        sync_failed=bool(status and any(_sync_failed(one) for one in status.conditions)),
+        disrupted=len(status.disrupted_pods) if status and current else 0,
     )
+
+
+def _sync_failed(condition: docs.Condition) -> bool:
+    return condition.type == "DisruptionAllowed" and condition.reason == "SyncFailed"
 
 
 def _int_or_percent(value: int | str | None) -> str | None:
