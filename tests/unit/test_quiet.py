@@ -22,7 +22,9 @@ from clusteraudit.model.rows import PodRow
 from clusteraudit.report.shapes import ScanShape
 from clusteraudit.rules.catalogue import catalogue
 from clusteraudit.rules.kit import Severity
-from clusteraudit.simulate.fit import constraints_of, eligible, free
+from clusteraudit.simulate.filters.kit import constraints_of
+from clusteraudit.simulate.fit import eligible
+from clusteraudit.simulate.snapshot import free
 from clusteraudit.sources.gather import of_manifests
 from support.fresh import TABLES, Distribution, Machine, fresh, objects, waiting
 

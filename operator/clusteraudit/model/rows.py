@@ -107,7 +107,8 @@ class PodRow(Row, frozen=True, gc=False, kw_only=True):
     claims: tuple[str, ...] = ()
     ready: bool = False
     terminating: bool = False
-    gated: bool = False
+    gates: tuple[str, ...] = ()
+    """Scheduling gates: until the last is gone, the scheduler does not look at it."""
     unschedulable_since: int | None = None
     """Since when the scheduler says Unschedulable; None where it does not."""
     synthetic: bool = False
@@ -121,7 +122,7 @@ class PodRow(Row, frozen=True, gc=False, kw_only=True):
     @property
     def unplaced(self) -> bool:
         """Whether it waits for a node."""
-        return self.active and not self.node and not self.terminating and not self.gated
+        return self.active and not self.node and not self.terminating and not self.gates
 
 
 class NodeRow(Row, frozen=True, gc=False, kw_only=True):

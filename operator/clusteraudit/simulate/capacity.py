@@ -7,9 +7,11 @@ import msgspec
 from clusteraudit.model.cluster import Cluster, derived
 from clusteraudit.model.quantity import show
 from clusteraudit.model.rows import Amounts, NodeRow, PodRow, amount_of
-from clusteraudit.simulate.fit import eligible, free
-from clusteraudit.simulate.fragmentation import Room, Shape, fit, fragmentation, room, weights
+from clusteraudit.simulate.filters.kit import Shape
+from clusteraudit.simulate.fit import eligible
+from clusteraudit.simulate.fragmentation import Room, fit, fragmentation, room, weights
 from clusteraudit.simulate.pools import Pool, pools
+from clusteraudit.simulate.snapshot import free
 
 RESOURCES = ("cpu", "memory")
 MAX_SHAPES = 20

@@ -13,18 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clusteraudit.model.cluster import Cluster, derived
-from clusteraudit.model.rows import Amounts, NodeRow, PodTemplate, Ref, amount_of
-from clusteraudit.simulate.fit import SLOTS, Constraints, constraints_of, eligible, free
+from clusteraudit.model.rows import Amounts, NodeRow, Ref, amount_of
+from clusteraudit.simulate.filters.kit import Shape, shape_of
+from clusteraudit.simulate.fit import eligible
+from clusteraudit.simulate.snapshot import SLOTS, free
 
 Column = NDArray[np.int64]
 _CLIP = 2**50  # 5,000 nodes of it still add up within int64
-
-
-class Shape(msgspec.Struct, frozen=True, gc=False):
-    """What pods ask for, and where they may run: equal ones are one class."""
-
-    requests: Amounts
-    constraints: Constraints
 
 
 class Fit(msgspec.Struct, frozen=True, gc=False):
@@ -99,11 +94,6 @@ def room(cluster: Cluster) -> tuple[tuple[str, Amounts], ...]:
         n for n in cluster.all(NodeRow, "Node") if not n.unschedulable and n.ready is not False
     )
     return tuple((node.name, free(cluster, node.name)) for node in usable)
-
-
-def shape_of(template: PodTemplate) -> Shape:
-    """The shape of a template."""
-    return Shape(template.requests, constraints_of(template))
 
 
 def fit(cluster: Cluster, whole: Room, shape: Shape) -> Fit:

@@ -74,7 +74,7 @@ def pod(document: docs.PodDoc) -> Row:
         claims=_claims(meta.name, spec),
         ready=bool(_condition(status.conditions, "Ready")),
         terminating=meta.deletion_timestamp is not None,
-        gated=bool(spec.scheduling_gates),
+        gates=tuple(one.name for one in spec.scheduling_gates),
         unschedulable_since=seconds(waits.last_transition_time or meta.creation_timestamp)
         if waits and unschedulable
         else None,

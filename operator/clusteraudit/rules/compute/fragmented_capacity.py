@@ -42,15 +42,14 @@ from clusteraudit.rules.kit import (
     rule,
     sound,
 )
+from clusteraudit.simulate.filters.kit import Shape, shape_of
 from clusteraudit.simulate.fragmentation import (
     Hole,
     Room,
-    Shape,
     fit,
     fragmentation,
     hole,
     room,
-    shape_of,
     weights,
 )
 

@@ -37,7 +37,7 @@ from clusteraudit.rules.kit import (
     some,
     sound,
 )
-from clusteraudit.simulate.fit import refusals, volumes_of
+from clusteraudit.simulate.fit import refusals
 
 
 class PodPendingSettings(Settings):
@@ -97,7 +97,7 @@ def pod_pending(workload: Ref, cluster: Cluster, settings: PodPendingSettings) -
         return
     first = waiting[0][1]
     names = tuple(pod.name for _, pod in waiting)
-    why = _why(cluster, refusals(cluster, first.template, volumes_of(cluster, first)))
+    why = _why(cluster, refusals(cluster, first))
     if first.template.unmodelled:
         why += f"; {some(first.template.unmodelled)} may refuse it too and is not evaluated"
     yield found(

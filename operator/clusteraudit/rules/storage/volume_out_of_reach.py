@@ -39,7 +39,8 @@ from clusteraudit.rules.kit import (
     some,
     sound,
 )
-from clusteraudit.simulate.fit import constraints_of, eligible, volume_nodes, volumes_of
+from clusteraudit.simulate.filters.kit import constraints_of
+from clusteraudit.simulate.fit import eligible, volume_nodes, volumes_of
 
 
 def _pinned(*nodes: build.Manifest) -> tuple[build.Manifest, ...]:

@@ -1,0 +1,67 @@
+"""What a filter is, and what it can say of a node.
+
+A filter is asked once per pod, as the scheduler's PreFilter is, and gives the check to ask per
+node; None where it has nothing to say of this pod. A refusal is sound: the node does not take it.
+"""
+
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from clusteraudit.model.rows import Amounts, NodeRow, PodRow, PodTemplate
+from clusteraudit.model.selectors import NodeSelector, Requirement
+from clusteraudit.model.tolerations import Toleration
+from clusteraudit.simulate.snapshot import NodeInfo, Snapshot
+
+
+class Refusal(msgspec.Struct, frozen=True, gc=False):
+    """Why a node does not take a pod; amounts in the resource's base unit, where it is of one."""
+
+    filter: str
+    """The scheduler's plugin."""
+    reason: str
+    """Stable, CamelCase, listed in the docs."""
+    detail: str
+    resource: str = ""
+    requested: int | None = None
+    free: int | None = None
+
+
+class Doubt(msgspec.Struct, frozen=True, gc=False):
+    """A filter that cannot tell: what it would have to know."""
+
+    filter: str
+    missing: str
+
+
+Answer = Refusal | Doubt
+Check = Callable[[NodeInfo], Iterator[Answer]]
+Filter = Callable[[Snapshot, PodRow], Check | None]
+
+
+class Constraints(msgspec.Struct, frozen=True, gc=False):
+    """What of a template decides by the node alone where it may run, whatever runs there."""
+
+    node_selector: tuple[Requirement, ...] = ()
+    node_affinity: NodeSelector | None = None
+    tolerations: tuple[Toleration, ...] = ()
+
+
+def constraints_of(template: PodTemplate) -> Constraints:
+    """The constraints of a template, shared by all that are equal."""
+    return Constraints(template.node_selector, template.node_affinity, template.tolerations)
+
+
+NodeFilter = Callable[[Constraints, NodeRow], Iterator[Answer]]
+
+
+class Shape(msgspec.Struct, frozen=True, gc=False):
+    """What pods ask for, and where they may run: equal ones are one class."""
+
+    requests: Amounts
+    constraints: Constraints
+
+
+def shape_of(template: PodTemplate) -> Shape:
+    """The shape of a template."""
+    return Shape(template.requests, constraints_of(template))

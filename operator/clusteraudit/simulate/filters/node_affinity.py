@@ -1,0 +1,18 @@
+"""NodeAffinity: `nodeSelector` and the required terms of `nodeAffinity`, both must match."""
+
+from collections.abc import Iterator
+
+from clusteraudit.model.rows import NodeRow
+from clusteraudit.simulate.filters.kit import Answer, Constraints, Refusal
+
+NAME = "NodeAffinity"
+
+
+def node_affinity(constraints: Constraints, node: NodeRow) -> Iterator[Answer]:
+    """The selector first; of terms one must match (`nodeaffinity.go`, `RequiredNodeAffinity`)."""
+    unmet = [one for one in constraints.node_selector if not one.matches(node.labels)]
+    affinity = constraints.node_affinity
+    if unmet:
+        yield Refusal(NAME, "NodeSelectorMismatch", f"node selector {unmet[0]} does not match")
+    elif affinity is not None and not affinity.matches(node.name, node.labels):
+        yield Refusal(NAME, "NodeAffinityMismatch", "node affinity does not match")

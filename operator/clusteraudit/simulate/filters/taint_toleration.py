@@ -1,0 +1,16 @@
+"""TaintToleration: a taint of effect NoSchedule or NoExecute must be tolerated."""
+
+from collections.abc import Iterator
+
+from clusteraudit.model.rows import NodeRow
+from clusteraudit.model.tolerations import untolerated
+from clusteraudit.simulate.filters.kit import Answer, Constraints, Refusal
+
+NAME = "TaintToleration"
+
+
+def taint_toleration(constraints: Constraints, node: NodeRow) -> Iterator[Answer]:
+    """One refusal, for the first such taint, as the scheduler names it (`taint_toleration.go`)."""
+    taint = untolerated(node.taints, constraints.tolerations)
+    if taint is not None:
+        yield Refusal(NAME, "UntoleratedTaint", f"taint {taint}")
