@@ -1,11 +1,15 @@
 """Kubernetes quantities as exact integers.
 
-Source: apimachinery `pkg/api/resource/quantity.go`, `suffix.go`. What the API server would refuse
-is a QuantityError here; amounts round up, away from zero, and are capped at int64, as `MilliValue`
-and `Value` do.
+Source: apimachinery 0.37 `pkg/api/resource/quantity.go`, `suffix.go`. What the API server would
+refuse is a QuantityError here. Its parser takes more than it documents: a number without digits is
+0 (`m`, `.`, `+`), and an exponent counts modulo 2**32. Amounts round away from zero, first to a
+billionth. Binary amounts are capped at int64, as it caps them; decimal ones it lets overflow, so
+one that does not fit is an error here.
 """
 
 import re
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, ROUND_UP, Context, Decimal
+from functools import lru_cache
 
 MAX = 2**63 - 1
 MILLI = 1000
@@ -14,12 +18,19 @@ _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "
 _BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 _NANO = 10**9
 _GRAMMAR = re.compile(
-    r"(?P<sign>[+-]?)(?P<whole>[0-9]*)(?:\.(?P<fraction>[0-9]*))?"
+    r"(?P<number>[+-]?[0-9]*(?:\.[0-9]*)?)"
     r"(?:(?P<suffix>[numkMGTPE]|[KMGTPE]i)|[eE](?P<exponent>[+-]?[0-9]+))?"
 )
-# Long enough for any amount, short enough that no arithmetic on it is felt.
-_LONGEST = 200
-_EXPONENTS = range(-400, 401)
+# Exact at any length: nothing is rounded but where `quantize` is told to.
+_EXACT = Context(prec=MAX_PREC, rounding=ROUND_UP, Emax=MAX_EMAX, Emin=MIN_EMIN)
+_UNITS = {suffix: Decimal(1 << power) for suffix, power in _BINARY.items()}
+_UNREAD = ("Pi", "Ei")  # too large for the parser's short way, the only one that takes no digits
+_FINEST = -9
+_BILLIONTH = Decimal("1e-9")
+_BILLION = Decimal(_NANO)
+_LARGEST = Decimal(MAX)
+_DIGITS = len(str(MAX))
+_USUAL = 32
 
 
 class QuantityError(ValueError):
@@ -78,46 +89,73 @@ def nanos(text: str | float) -> int:
     if isinstance(text, bool) or not isinstance(text, str | int | float):
         raise QuantityError(f"{text!r} is not a quantity")
     if isinstance(text, int):
-        return text * _NANO
-    numerator, denominator = _ratio(text if isinstance(text, str) else repr(text))
-    return _away(numerator * _NANO, denominator)
+        return fitting(text) * _NANO
+    written = text if isinstance(text, str) else repr(text)
+    return _usual(written) if len(written) <= _USUAL else _billionths(written)
 
 
 def base(resource: str, billionths: int) -> int:
-    """Billionths in the base unit of `resource`, rounded up and capped."""
-    return _capped(_away(billionths * (MILLI if resource == "cpu" else 1), _NANO))
+    """Billionths in the base unit of `resource`, rounded up; raises QuantityError over int64."""
+    return fitting(away(billionths * (MILLI if resource == "cpu" else 1), _NANO))
 
 
-def _scaled(text: str | float, scale: int) -> int:
-    return _capped(_away(nanos(text) * scale, _NANO))
+def fitting(value: int) -> int:
+    """The value itself, if int64 holds it; raises QuantityError."""
+    if abs(value) > MAX:
+        raise QuantityError(f"{value:.3e} does not fit into 64 bits")
+    return value
 
 
-def _away(numerator: int, denominator: int) -> int:
+def away(numerator: int, denominator: int) -> int:
     """The quotient rounded away from zero, as `inf.RoundUp` does."""
     size = -(-abs(numerator) // denominator)
     return size if numerator >= 0 else -size
 
 
-def _ratio(text: str) -> tuple[int, int]:
-    found = _GRAMMAR.fullmatch(text) if len(text) <= _LONGEST else None
-    if found is None or not (found["whole"] or found["fraction"]):
+def _scaled(text: str | float, scale: int) -> int:
+    return fitting(away(nanos(text) * scale, _NANO))
+
+
+def _billionths(text: str) -> int:
+    return int(_EXACT.multiply(_number(text), _BILLION))
+
+
+_usual = lru_cache(maxsize=8192)(_billionths)
+"""A cluster says the same few amounts again and again."""
+
+
+def _number(text: str) -> Decimal:
+    """The number that the text means, rounded to billionths; binary ones capped."""
+    found = _GRAMMAR.fullmatch(text)
+    if not text or found is None:
         raise QuantityError(f"{text[:40]!r} is not a quantity")
-    fraction = found["fraction"] or ""
-    digits = int((found["whole"] or "0") + fraction)
-    numerator = -digits if found["sign"] == "-" else digits
-    if found["suffix"] in _BINARY:
-        return numerator << _BINARY[found["suffix"]], 10 ** len(fraction)
-    power = _power(found["suffix"], found["exponent"], text) - len(fraction)
-    return (numerator * 10**power, 1) if power >= 0 else (numerator, 10**-power)
+    suffix, digits = found["suffix"] or "", found["number"]
+    if suffix in _BINARY:
+        number = _EXACT.multiply(_read(digits, text, short=suffix not in _UNREAD), _UNITS[suffix])
+        number = _EXACT.max(_EXACT.min(number, _LARGEST), -_LARGEST)
+    else:
+        power = _power(suffix, found["exponent"], text)
+        number = _EXACT.scaleb(_read(digits, text, short=power >= _FINEST), power)
+    if number and number.adjusted() >= _DIGITS:
+        raise QuantityError(f"{text[:40]!r} does not fit into 64 bits")
+    return number.quantize(_BILLIONTH, context=_EXACT)
 
 
-def _power(suffix: str | None, exponent: str | None, text: str) -> int:
+def _read(digits: str, text: str, *, short: bool) -> Decimal:
+    """The digits as a number; where there are none, 0 if the parser's short way takes them."""
+    if digits.strip("+-."):
+        return Decimal(digits)
+    if not short:
+        raise QuantityError(f"{text[:40]!r} is not a quantity")
+    return Decimal(0)
+
+
+def _power(suffix: str, exponent: str | None, text: str) -> int:
+    """The power of ten; an exponent is read as int64 and cut to int32, as the parser does."""
     if exponent is None:
-        return _DECIMAL[suffix or ""]
-    if len(exponent) > len("-400") or int(exponent) not in _EXPONENTS:
+        return _DECIMAL[suffix]
+    sign, digits = exponent.startswith("-"), exponent.lstrip("+-").lstrip("0") or "0"
+    power = int(digits[: _DIGITS + 1]) * (-1 if sign else 1)
+    if not -MAX - 1 <= power <= MAX:
         raise QuantityError(f"{text[:40]!r}: the exponent is out of range")
-    return int(exponent)
-
-
-def _capped(value: int) -> int:
-    return max(-MAX, min(MAX, value))
+    return (power + 2**31) % 2**32 - 2**31

@@ -30,10 +30,19 @@ from clusteraudit.model.quantity import MAX, QuantityError, amount, cores, cpu, 
         ("123456789012345678901Gi", MAX),
         (7, 7),
         (1.5, 2),
-        (1e22, MAX),
+        ("9223372036854775807", MAX),
+        ("-8Ei", -MAX),
+        ("9" * 5000 + "Gi", MAX),
+        ("0" * 5000 + "7", 7),
+        ("0." + "0" * 5000 + "1", 1),
+        ("1." + "3" * 5000 + "Ei", 1537228672809129302),
+        ("1e-99999", 1),
+        ("1e-2147483647", 1),
+        ("0e99999", 0),
+        ("1e" + "0" * 5000 + "3", 1000),
     ],
 )
-def test_values_round_up_and_are_capped(text: str | float, value: int) -> None:
+def test_values_round_up_and_binary_ones_are_capped(text: str | float, value: int) -> None:
     assert whole(text) == value
 
 
@@ -54,11 +63,59 @@ def test_cpu_is_in_millicores(text: str | float, milli: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        *[(text, 0) for text in ("+", "-", ".", "+.", "m", "n", "e3", "e-9", "Ki", ".Gi", "Ti")],
+        ("1e4294967296", 1),
+        ("1e4294967299", 1000),
+        ("1e9223372036854775807", 1),
+    ],
+)
+def test_what_the_parser_takes_though_nobody_means_it(text: str, value: int) -> None:
+    """Seen of `resource.ParseQuantity`: no digits are 0, exponents count modulo 2**32."""
+    assert whole(text) == value
+
+
+@pytest.mark.parametrize(
+    "text", ["1e22", "9223372036854775808", "10E", "1e400", "1e2147483647", "9" * 5000, 2**63, 1e22]
+)
+def test_what_int64_does_not_hold_is_refused(text: str | float) -> None:
+    with pytest.raises(QuantityError, match="64 bits"):
+        whole(text)
+
+
+def test_a_capped_amount_of_cpu_does_not_fit_in_millicores() -> None:
+    with pytest.raises(QuantityError, match="64 bits"):
+        cpu("8Ei")
+
+
+@pytest.mark.parametrize(
     "text",
     [
         *["", " 1", "1 ", "1 Gi", "1K", "1ki", "1mi", "1e", "1e3Ki", "1_000", "nan", "Infinity"],
-        *["\u0663", "\uff11", ".", "+", "-", "i", "1.2.3", "--1", "0x10", "1e99999"],
-        *["1e" + "9" * 800, "9" * 5000, True, None, float("nan")],
+        *[
+            "\u0663",
+            "\uff11",
+            "i",
+            "1.2.3",
+            "--1",
+            "0x10",
+            "1mm",
+            "1KiB",
+            "1e+",
+            "Pi",
+            "Ei",
+            "e-10",
+        ],
+        *[
+            "e-10",
+            "1e9223372036854775808",
+            "1e" + "9" * 800,
+            True,
+            None,
+            float("nan"),
+            float("inf"),
+        ],
     ],
 )
 def test_refused(text: str) -> None:
