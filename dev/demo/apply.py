@@ -23,8 +23,8 @@ def apply(cluster: Cluster, manifests: Iterable[Manifest]) -> None:
     there = {one["metadata"]["name"] for one in cluster.api.items("v1", "Node")}
     namespaces = {one["metadata"]["name"] for one in cluster.api.items("v1", "Namespace")}
     for one in objects:
-        if one["kind"] == "Namespace" and one["metadata"]["name"] not in namespaces:
-            cluster.add_namespace(one["metadata"]["name"])
+        if one["kind"] == "Namespace":
+            _namespace(cluster, one, namespaces)
     nodes = [one for one in objects if one["kind"] == "Node"]
     new = [one for one in nodes if one["metadata"]["name"] not in there]
     cluster.add_nodes([one for one in new if not one["spec"].get("unschedulable")])
@@ -35,6 +35,16 @@ def apply(cluster: Cluster, manifests: Iterable[Manifest]) -> None:
     rest = [one for one in objects if one["kind"] not in {"Namespace", "Node"}]
     cluster.apply([one for one in rest if one["kind"] not in _LAST])
     cluster.apply([one for one in rest if one["kind"] in _LAST])
+
+
+def _namespace(cluster: Cluster, manifest: Manifest, there: set[str]) -> None:
+    """Create it, or add to its labels."""
+    name, labels = manifest["metadata"]["name"], manifest["metadata"].get("labels") or {}
+    if name not in there:
+        cluster.add_namespace(name, labels)
+        there.add(name)
+    elif labels:
+        cluster.api.patch(manifest, {"metadata": {"labels": labels}})
 
 
 def _add_cordoned(cluster: Cluster, nodes: list[Manifest]) -> None:

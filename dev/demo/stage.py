@@ -1,16 +1,22 @@
 """The rules' examples, put side by side into one real cluster.
 
-Each example gets a namespace and a pool of nodes of its own, named after its rule, so that no
-example moves another's answer. What controllers make (pods of a Deployment, its ReplicaSet, any
-status) is left to them.
+Each example gets a namespace, zones and a pool of nodes of its own, named after its rule, so that
+no example moves another's answer; and what every namespace and container is expected to have, so
+that each shows its own fault only. What controllers make (pods of a Deployment, its ReplicaSet, any
+status) is left to them; what a kubelet would say of a pod's containers is handed to KWOK.
 """
 
 from __future__ import annotations
 
 import copy
+import json
+import re
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from clusteraudit.model.build import NOW
+from clusteraudit.model.moments import epoch, rfc3339
 from clusteraudit.rules.catalogue import catalogue
 
 if TYPE_CHECKING:
@@ -20,15 +26,36 @@ if TYPE_CHECKING:
 
 Manifest = dict[str, Any]
 POOL = "example.com/pool"
+PLAYED = "controlplane/status"
+"""Annotation of a pod: the status that KWOK gives it (`controlplane/stages.yaml`)."""
 SHARED = ("kube-system",)
+UNASKING = "container-without-requests"
+"""The rule whose example lives on what the others' containers are given."""
+_ZONES = frozenset({"topology.kubernetes.io/zone", "topology.kubernetes.io/region"})
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _TEMPLATED = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job")
 
 
 def broken(rule: Rule) -> list[Manifest]:
     """The objects of the rule's first broken example, as a user would apply them."""
     example = next(one for one in rule.examples if one.finds)
-    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": rule.name}}
-    return [namespace, *_staged(rule.name, example.objects, _workloads(example))]
+    staged = _staged(rule.name, example.objects, _workloads(example))
+    return [*_railed(rule), *staged]
+
+
+def _railed(rule: Rule) -> Iterator[Manifest]:
+    """The namespace of an example; as it should be, unless that is what the rule is about."""
+    labels = {"owner": "demo", "pod-security.kubernetes.io/enforce": "privileged"}
+    sound = rule.subject != "Namespace"
+    meta = {"name": rule.name, "labels": labels if sound else {}}
+    yield {"apiVersion": "v1", "kind": "Namespace", "metadata": meta}
+    if sound:
+        yield {
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "NetworkPolicy",
+            "metadata": {"name": "all-may-enter", "namespace": rule.name},
+            "spec": {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [{}]},
+        }
 
 
 def mended(rule: Rule) -> list[Manifest]:
@@ -40,7 +67,7 @@ def mended(rule: Rule) -> list[Manifest]:
 def pooled(rule: Rule) -> Iterator[Manifest]:
     """The same example with all that controllers would have made of it, for a snapshot."""
     example = next(one for one in rule.examples if one.finds)
-    yield {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": rule.name}}
+    yield from _railed(rule)
     for one in example.objects:
         manifest: Manifest = copy.deepcopy(dict(one))
         kept = {key: manifest["metadata"].get(key) for key in ("ownerReferences", "generation")}
@@ -83,10 +110,37 @@ def _staged(
     pool: str, manifests: Iterable[Mapping[str, object]], workloads: set[str]
 ) -> Iterator[Manifest]:
     objects: list[Manifest] = [copy.deepcopy(dict(one)) for one in manifests]
+    played = dict(_played(objects))
     for one in objects:
         if not _made_by_controllers(one, workloads):
+            _play(one, played)
             _place(one, pool)
             yield one
+
+
+def _played(objects: Iterable[Manifest]) -> Iterator[tuple[str, str]]:
+    """What kubelets say of containers, by the workload or the pod whose they are."""
+    for one in objects:
+        status = one.get("status", {})
+        if one["kind"] == "Pod" and "containerStatuses" in status:
+            owners = one["metadata"].get("ownerReferences") or [one["metadata"]]
+            text = json.dumps({"startTime": rfc3339(NOW), **status})
+            yield owners[0]["name"].removesuffix("-1"), _TIME.sub(_now, text)
+
+
+def _now(found: re.Match[str]) -> str:
+    """A time as long ago as it is in the example."""
+    return rfc3339(int(time.time()) - NOW + epoch(found[0]))
+
+
+def _play(manifest: Manifest, played: Mapping[str, str]) -> None:
+    told = played.get(manifest["metadata"]["name"])
+    if told is None:
+        return
+    if manifest["kind"] == "Pod":
+        manifest["metadata"]["annotations"] = {PLAYED: told}
+    elif manifest["kind"] in _TEMPLATED:
+        manifest["spec"]["template"]["metadata"]["annotations"] = {PLAYED: told}
 
 
 def _made_by_controllers(manifest: Manifest, workloads: set[str]) -> bool:
@@ -103,7 +157,9 @@ def _place(manifest: Manifest, pool: str) -> None:
     meta.pop("generation", None)
     if meta.get("namespace") not in {None, *SHARED}:
         meta["namespace"] = pool
-    if kind in {"Node", "NodeMetrics", "PersistentVolume"}:
+    if kind == "Namespace" and meta["name"] not in SHARED:
+        meta["name"] = pool
+    if kind in {"Node", "NodeMetrics", "PersistentVolume", "StorageClass"}:
         meta["name"] = f"{pool}-{meta['name']}"
     if kind == "Node":
         _node(manifest, pool)
@@ -117,7 +173,8 @@ def _place(manifest: Manifest, pool: str) -> None:
 
 def _node(manifest: Manifest, pool: str) -> None:
     meta, spec = manifest["metadata"], manifest.setdefault("spec", {})
-    meta["labels"] |= {POOL: pool, "kubernetes.io/hostname": meta["name"]}
+    zones = {key: f"{pool}-{one}" for key, one in meta["labels"].items() if key in _ZONES}
+    meta["labels"] |= {POOL: pool, "kubernetes.io/hostname": meta["name"], **zones}
     spec["taints"] = [*spec.get("taints", []), {"key": POOL, "value": pool, "effect": "NoSchedule"}]
     manifest["status"].pop("conditions", None)
 
@@ -127,16 +184,32 @@ def _spec(kind: str, spec: Manifest, pool: str) -> None:
         _pod(spec, pool)
     elif kind in _TEMPLATED and "template" in spec:
         _pod(spec["template"]["spec"], pool)
-    elif kind == "PersistentVolume" and "claimRef" in spec:
-        spec["claimRef"]["namespace"] = pool
-    elif kind == "PersistentVolumeClaim" and "volumeName" in spec:
-        spec["volumeName"] = f"{pool}-{spec['volumeName']}"
+    elif kind == "PersistentVolume":
+        _volume(spec, pool)
+    elif kind == "PersistentVolumeClaim":
+        names = (one for one in ("volumeName", "storageClassName") if spec.get(one))
+        spec.update({one: f"{pool}-{spec[one]}" for one in names})
     elif kind == "Service":
         spec.pop("clusterIP", None)
         spec.pop("clusterIPs", None)
 
 
+def _volume(spec: Manifest, pool: str) -> None:
+    if "claimRef" in spec:
+        spec["claimRef"]["namespace"] = pool
+    if spec.get("storageClassName"):
+        spec["storageClassName"] = f"{pool}-{spec['storageClassName']}"
+    terms = spec.get("nodeAffinity", {}).get("required", {}).get("nodeSelectorTerms", [])
+    for one in (one for term in terms for one in term["matchExpressions"]):
+        if one["key"] in _ZONES:
+            one["values"] = [f"{pool}-{zone}" for zone in one["values"]]
+
+
 def _pod(spec: Manifest, pool: str) -> None:
+    if pool != UNASKING:
+        for container in spec["containers"]:
+            requests = container.setdefault("resources", {}).setdefault("requests", {})
+            container["resources"]["requests"] = {"cpu": "1m", "memory": "1Mi", **requests}
     spec["nodeSelector"] = {**spec.get("nodeSelector", {}), POOL: pool}
     tolerations = spec.get("tolerations", [])
     spec["tolerations"] = [*tolerations, {"key": POOL, "operator": "Exists"}]

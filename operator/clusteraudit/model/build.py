@@ -124,18 +124,23 @@ def pod(
     on: str = "",
     unschedulable: int | None = None,
     spec: Spec | None = None,
+    status: Spec | None = None,
     **asks: str,
 ) -> Manifest:
-    """A pod; `on` names its node, `unschedulable` says for how many seconds it has waited."""
+    """A pod; `on` names its node, `unschedulable` says for how many seconds it has waited.
+
+    `status` stands in place of the parts that it names.
+    """
     placed = {"nodeName": on} if on else {}
     made = template(app or name, spec={**(spec or {}), **placed}, **asks)
     conditions: list[Manifest] = [{"type": "Ready", "status": "True"}] if on else []
     if unschedulable is not None:
         waits = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
         conditions = [{**waits, "lastTransitionTime": ago(unschedulable)}]
-    status = {"phase": "Running" if on else "Pending", "conditions": conditions}
+    phase = "Running" if on else "Pending"
+    whole = {"phase": phase, "conditions": conditions, **(status or {})}
     meta = {"labels": {"app": app or name}, "ownerReferences": [dict(one) for one in owner]}
-    return thing("v1", "Pod", name, namespace, metadata=meta, spec=made["spec"], status=status)
+    return thing("v1", "Pod", name, namespace, metadata=meta, spec=made["spec"], status=whole)
 
 
 def pods_of(
@@ -146,6 +151,7 @@ def pods_of(
     on: str = "",
     unschedulable: int | None = None,
     spec: Spec | None = None,
+    status: Spec | None = None,
     **asks: str,
 ) -> list[Manifest]:
     """Pods of a Deployment, with the ReplicaSet between."""
@@ -159,11 +165,41 @@ def pods_of(
             on=on,
             unschedulable=unschedulable,
             spec=spec,
+            status=status,
             **asks,
         )
         for number in range(count)
     ]
     return [replica_set(deployment_name, namespace), *made]
+
+
+def unready(seconds: int, *containers: Spec, phase: str = "Running") -> Manifest:
+    """The status of a pod that has not been ready for so long, and of its containers."""
+    ready = {"type": "Ready", "status": "False", "reason": "ContainersNotReady"}
+    conditions = [{**ready, "lastTransitionTime": ago(seconds)}]
+    return {
+        "phase": phase,
+        "conditions": conditions,
+        "containerStatuses": [dict(one) for one in containers],
+    }
+
+
+def unpulled(message: str, image: str = "registry.example.com/team/app:1") -> Manifest:
+    """The status of a container whose image the kubelet cannot pull."""
+    waiting = {"reason": "ImagePullBackOff", "message": message}
+    return {**_container(image), "ready": False, "state": {"waiting": waiting}}
+
+
+def killed(seconds: int, restarts: int = 3) -> Manifest:
+    """The status of a container that runs again, since the kernel killed it so long ago."""
+    end = {"exitCode": 137, "reason": "OOMKilled", "finishedAt": ago(seconds)}
+    again = {"running": {"startedAt": ago(seconds)}}
+    last = {"terminated": {**end, "startedAt": ago(2 * seconds)}}
+    return {**_container("app:1", restarts), "ready": True, "state": again, "lastState": last}
+
+
+def _container(image: str, restarts: int = 0) -> Manifest:
+    return {"name": "main", "image": image, "imageID": "", "restartCount": restarts}
 
 
 def namespace(name: str, **labels: str) -> Manifest:

@@ -69,6 +69,29 @@ class ContainerPort(msgspec.Struct, frozen=True, gc=False):
     number: int
 
 
+class Unrequested(msgspec.Struct, frozen=True, gc=False):
+    """A container that does not request cpu, memory or both, and nobody requests them for it."""
+
+    container: str
+    resources: tuple[str, ...]
+
+
+class Trouble(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What is wrong with a container by its status: its image, or the memory that it was denied."""
+
+    container: str
+    pull: str = ""
+    """Why its image is not there: a member of `sources.pulls.Pull`; empty where it is."""
+    registry: str = ""
+    """Host of the registry, where the image is not there."""
+    killed_at: int | None = None
+    """When the kernel last killed it for memory."""
+    restarts: int = 0
+    """How often it was started again, where it was killed for memory."""
+    memory_limit: int = 0
+    """Bytes, of the container or else of its pod; 0 for none."""
+
+
 class PodTemplate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What pods of one workload have in common: shared by value, so that churn leaks nothing."""
 
@@ -83,6 +106,10 @@ class PodTemplate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Bytes that the kubelet's eviction compares usage with (spec only, overhead if not 0)."""
     memory_limited: bool = False
     """Every container's memory limit equals its request: usage cannot exceed it."""
+    unrequested: tuple[Unrequested, ...] = ()
+    """Containers and sidecars that lack a request of cpu or memory."""
+    unlimited: int = 0
+    """How many containers and sidecars have no memory limit, their own or the pod's."""
     tolerations: tuple[Toleration, ...] = ()
     node_selector: tuple[Requirement, ...] = ()
     node_affinity: NodeSelector | None = None
@@ -111,6 +138,10 @@ class PodRow(Row, frozen=True, gc=False, kw_only=True):
     """Scheduling gates: until the last is gone, the scheduler does not look at it."""
     unschedulable_since: int | None = None
     """Since when the scheduler says Unschedulable; None where it does not."""
+    unready_since: int | None = None
+    """Since when its condition Ready is False; None where it is not, or the pod has ended."""
+    troubles: tuple[Trouble, ...] = ()
+    """Containers with something wrong: few, so that most pods share the empty one."""
     synthetic: bool = False
     """Made from a workload's template, because the input holds no pods of it."""
 
@@ -132,6 +163,8 @@ class NodeRow(Row, frozen=True, gc=False, kw_only=True):
     taints: tuple[Taint, ...] = ()
     unschedulable: bool = False
     ready: bool | None = None
+    pressure: tuple[tuple[str, int | None], ...] = ()
+    """Pressures that the kubelet reports, as the condition is called, and since when."""
     allocatable: Amounts = ()
     capacity: Amounts = ()
 
@@ -148,6 +181,9 @@ class ClaimRow(Row, frozen=True, gc=False, kw_only=True):
     phase: str = "Pending"
     volume: str = ""
     storage_class: str = ""
+    created: int | None = None
+    selected: bool = False
+    """Whether the scheduler has chosen a node, so that its volume can be made there."""
 
 
 class VolumeRow(Row, frozen=True, gc=False, kw_only=True):
@@ -158,6 +194,7 @@ class VolumeRow(Row, frozen=True, gc=False, kw_only=True):
     """Zone and region labels: the key, and the values that it joins by `__`."""
     claim: Key | None = None
     phase: str = "Available"
+    storage_class: str = ""
 
 
 class StorageClassRow(Row, frozen=True, gc=False, kw_only=True):
@@ -165,6 +202,10 @@ class StorageClassRow(Row, frozen=True, gc=False, kw_only=True):
 
     provisioner: str = ""
     binding_mode: str = "Immediate"
+    default: bool = False
+    """Claims that name no class get this one."""
+    topologies: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Labels of nodes to whose values its volumes are confined (`allowedTopologies`)."""
 
 
 class WorkloadRow(Row, frozen=True, gc=False, kw_only=True):
@@ -231,10 +272,11 @@ class BudgetRow(Row, frozen=True, gc=False, kw_only=True):
 
 
 class ServiceRow(Row, frozen=True, gc=False, kw_only=True):
-    """A Service; without a selector, `selector` is None."""
+    """A Service; without a selector, or with a name outside instead, `selector` is None."""
 
     labels: Labels = Labels()
     selector: LabelSelector | None = None
+    created: int | None = None
     cluster_ips: tuple[str, ...] = ()
 
 

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import msgspec
 
+from clusteraudit.sources.pulls import pull_failure, registry
+
 Quantity = str | int | float
 Quantities = dict[str, Quantity]
 Count = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
@@ -27,6 +29,12 @@ class Annotations(Document, frozen=True, kw_only=True):
     """Those that the model reads; no other is decoded."""
 
     mirror: str | None = msgspec.field(default=None, name="kubernetes.io/config.mirror")
+    selected_node: str | None = msgspec.field(
+        default=None, name="volume.kubernetes.io/selected-node"
+    )
+    default_class: str | None = msgspec.field(
+        default=None, name="storageclass.kubernetes.io/is-default-class"
+    )
 
 
 class OwnerReference(Document, frozen=True, kw_only=True):
@@ -199,12 +207,47 @@ class Condition(Document, frozen=True, kw_only=True):
     last_transition_time: str | None = None
 
 
+class Waiting(Document, frozen=True, kw_only=True):
+    """Why a container waits; of the message only what it says of a pull is kept."""
+
+    reason: str = ""
+    pull: str = msgspec.field(default="", name="message")
+
+    def __post_init__(self) -> None:
+        """A message can hold addresses and tokens: it goes no further than here."""
+        if self.pull:
+            msgspec.structs.force_setattr(self, "pull", pull_failure(self.pull).value)
+
+
+class Terminated(Document, frozen=True, kw_only=True):
+    """How a container ended."""
+
+    reason: str = ""
+    finished_at: str | None = None
+
+
+class ContainerState(Document, frozen=True, kw_only=True):
+    """The state of a container, or its last one."""
+
+    waiting: Waiting | None = None
+    terminated: Terminated | None = None
+
+
 class ContainerStatus(Document, frozen=True, kw_only=True):
-    """What a container really has, while it is resized in place."""
+    """What a container really has, and how it is; of its image only the registry is kept."""
 
     name: str
+    registry: str = msgspec.field(default="", name="image")
+    state: ContainerState = ContainerState()
+    last_state: ContainerState = ContainerState()
+    restart_count: Count = 0
     resources: Resources | None = None
     allocated_resources: Quantities = {}
+
+    def __post_init__(self) -> None:
+        """`registry.example.com/team/app:1` leaves `registry.example.com/`."""
+        if self.registry:
+            msgspec.structs.force_setattr(self, "registry", registry(self.registry))
 
 
 class PodStatus(Document, frozen=True, kw_only=True):

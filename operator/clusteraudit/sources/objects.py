@@ -51,6 +51,7 @@ class VolumeSpec(Document, frozen=True, kw_only=True):
 
     node_affinity: VolumeAffinity = VolumeAffinity()
     claim_ref: ClaimReference | None = None
+    storage_class_name: str = ""
 
 
 class VolumeDoc(ObjectDoc, frozen=True, kw_only=True):
@@ -60,11 +61,25 @@ class VolumeDoc(ObjectDoc, frozen=True, kw_only=True):
     status: Phase = Phase()
 
 
+class TopologyExpression(Document, frozen=True, kw_only=True):
+    """Values of a label of nodes."""
+
+    key: str
+    values: list[str] = []
+
+
+class Topology(Document, frozen=True, kw_only=True):
+    """Nodes that a class's volumes are made for; topologies are alternatives."""
+
+    match_label_expressions: list[TopologyExpression] = []
+
+
 class StorageClassDoc(ObjectDoc, frozen=True, kw_only=True):
     """A StorageClass."""
 
     provisioner: str = ""
     volume_binding_mode: str = "Immediate"
+    allowed_topologies: list[Topology] = []
 
 
 class Block(Document, frozen=True, kw_only=True):
@@ -142,6 +157,7 @@ class BudgetDoc(ObjectDoc, frozen=True, kw_only=True):
 class ServiceSpec(Document, frozen=True, kw_only=True):
     """Of a Service's spec."""
 
+    type: str = "ClusterIP"
     selector: dict[str, str] = {}
     cluster_i_ps: list[str] = msgspec.field(default_factory=list, name="clusterIPs")
 

@@ -17,6 +17,7 @@ from clusteraudit.model.rows import Amounts, ContainerPort, PodTemplate, Ref, am
 from clusteraudit.model.selectors import NodeSelector, equal_to
 from clusteraudit.model.tolerations import Toleration
 from clusteraudit.sources import documents as docs
+from clusteraudit.sources.containers import unlimited, unrequested
 from clusteraudit.sources.convert import labels, node_selector
 from clusteraudit.sources.feed import TranslateError
 
@@ -37,6 +38,8 @@ def template_of(document: docs.PodDoc | docs.Template, owner: Ref | None) -> Pod
         limits=_limits(spec),
         memory_request=_eviction_request(spec, shares),
         memory_limited=_limited(spec),
+        unrequested=tuple(unrequested(spec)),
+        unlimited=unlimited(spec),
         tolerations=tuple(_toleration(one) for one in spec.tolerations),
         node_selector=equal_to(tuple(sorted(spec.node_selector.items()))),
         node_affinity=_affinity(spec.affinity.node_affinity),

@@ -15,6 +15,7 @@ from clusteraudit.model.selectors import LabelSelector, SelectorError, equal_to
 from clusteraudit.model.tolerations import Taint
 from clusteraudit.sources import documents as docs
 from clusteraudit.sources import objects
+from clusteraudit.sources.containers import pressures, troubles, unready_since
 from clusteraudit.sources.convert import amounts, labels, node_selector, owner, seconds, selector
 from clusteraudit.sources.feed import TranslateError
 from clusteraudit.sources.pods import ephemeral_claims, template_of
@@ -41,6 +42,7 @@ def node(document: docs.NodeDoc) -> Row:
         ),
         unschedulable=document.spec.unschedulable,
         ready=_condition(document.status.conditions, "Ready"),
+        pressure=pressures(document.status.conditions),
         allocatable=amounts(document.status.allocatable),
         capacity=amounts(document.status.capacity),
     )
@@ -78,6 +80,8 @@ def pod(document: docs.PodDoc) -> Row:
         unschedulable_since=seconds(waits.last_transition_time or meta.creation_timestamp)
         if waits and unschedulable
         else None,
+        unready_since=unready_since(status),
+        troubles=troubles(spec, status),
     )
 
 
@@ -124,6 +128,8 @@ def claim(document: objects.ClaimDoc) -> Row:
         phase=document.status.phase or "Pending",
         volume=spec.volume_name,
         storage_class=spec.storage_class_name,
+        created=seconds(meta.creation_timestamp),
+        selected=bool(meta.annotations.selected_node),
     )
 
 
@@ -139,16 +145,23 @@ def volume(document: objects.VolumeDoc) -> Row:
         zones=tuple((key, tuple(value.split("__"))) for key, value in zones),
         claim=(bound.namespace, bound.name) if bound else None,
         phase=document.status.phase,
+        storage_class=spec.storage_class_name,
     )
 
 
 def storage_class(document: objects.StorageClassDoc) -> Row:
     """A StorageClass."""
+    allowed: dict[str, set[str]] = {}
+    for topology in document.allowed_topologies:
+        for one in topology.match_label_expressions:
+            allowed.setdefault(one.key, set()).update(one.values)
     return rows.StorageClassRow(
         "",
         document.metadata.name,
         provisioner=document.provisioner,
         binding_mode=document.volume_binding_mode,
+        default=document.metadata.annotations.default_class == "true",
+        topologies=tuple((key, tuple(sorted(values))) for key, values in sorted(allowed.items())),
     )
 
 
@@ -219,13 +232,15 @@ def _int_or_percent(value: int | str | None) -> str | None:
 
 
 def service(document: objects.ServiceDoc) -> Row:
-    """A Service."""
-    meta, wanted = document.metadata, document.spec.selector
+    """A Service; of one that is a name outside, no controller heeds the selector."""
+    meta, outside = document.metadata, document.spec.type == "ExternalName"
+    wanted = {} if outside else document.spec.selector
     return rows.ServiceRow(
         meta.namespace,
         meta.name,
         labels=labels(meta.labels),
         selector=LabelSelector(equal_to(tuple(sorted(wanted.items())))) if wanted else None,
+        created=seconds(meta.creation_timestamp),
         cluster_ips=tuple(document.spec.cluster_i_ps),
     )
 

@@ -5,6 +5,7 @@ import json
 import msgspec
 
 from clusteraudit.model.kinds import KINDS
+from clusteraudit.model.rows import PodRow
 from clusteraudit.sources.gather import Gathering, Header
 from clusteraudit.sources.parse import objects
 from clusteraudit.sources.snapshot import lines
@@ -30,6 +31,17 @@ SPEC = {
         }
     ],
 }
+STATUS = {
+    "containerStatuses": [
+        {
+            "name": "main",
+            "image": CANARY,
+            "imageID": CANARY,
+            "state": {"waiting": {"reason": "ErrImagePull", "message": f"401 denied {CANARY}"}},
+            "lastState": {"terminated": {"reason": "Error", "message": CANARY}},
+        }
+    ],
+}
 META = {
     "name": "x",
     "namespace": "n",
@@ -48,7 +60,7 @@ def gathered(*manifests: object) -> Gathering:
 
 def test_no_value_of_a_workload_is_copied() -> None:
     gathering = gathered(
-        {"apiVersion": "v1", "kind": "Pod", "metadata": META, "spec": SPEC},
+        {"apiVersion": "v1", "kind": "Pod", "metadata": META, "spec": SPEC, "status": STATUS},
         {
             "apiVersion": "apps/v1",
             "kind": "Deployment",
@@ -92,9 +104,21 @@ def test_what_is_read_back_is_what_was_written() -> None:
             "annotations": {"kubernetes.io/config.mirror": "1"},
         },
         "spec": {"containers": [{"name": "c", "resources": {"limits": {"cpu": 0.5}}}]},
+        "status": {
+            "containerStatuses": [
+                {
+                    "name": "c",
+                    "image": "example.com:5000/team/app",
+                    "state": {"waiting": {"reason": "ErrImagePull", "message": "403 Forbidden"}},
+                }
+            ]
+        },
     }
     first = gathered(pod)
     again = read(list(lines(first)))
 
-    assert [one.row for one in again.rows()] == [one.row for one in first.rows()]
+    (row,) = (one.row for one in again.rows())
+    assert [one.row for one in first.rows()] == [row]
+    assert isinstance(row, PodRow)
+    assert [(one.pull, one.registry) for one in row.troubles] == [("denied", "example.com:5000")]
     assert msgspec.json.decode(next(lines(first)))["objects"] == 1
