@@ -50,15 +50,16 @@ check: .venv/stamp ## all that needs no cluster, in under two minutes
 	$(STEP) "types" $(BIN)/mypy --no-error-summary
 	$(STEP) "imports" $(BIN)/lint-imports
 	$(STEP) "generated files" $(BIN)/python -m tools.generate --check
-	$(STEP) "unit tests" $(BIN)/python -m pytest -q -n auto -m "not controlplane"
+	$(STEP) "unit tests" $(BIN)/python -m pytest -q -n auto -m "not controlplane and not helm"
 
 .PHONY: test
-test: check ## check, then the suite against the local control plane
+test: check ## check, then the chart, then the suite against the local control plane
+	$(STEP) "chart tests" $(BIN)/python -m pytest -q -m helm
 	$(STEP) "control plane tests" $(BIN)/python -m pytest -q -m controlplane
 
 .PHONY: coverage
 coverage: .venv/stamp ## unit tests with branch coverage
-	$(STEP) "coverage" $(BIN)/python -m pytest -q -n auto -m "not controlplane" --cov
+	$(STEP) "coverage" $(BIN)/python -m pytest -q -n auto -m "not controlplane and not helm" --cov
 
 .PHONY: format
 format: .venv/stamp ## format, and repair what the linter can

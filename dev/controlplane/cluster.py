@@ -14,10 +14,13 @@ from typing import TypeVar
 
 from .api import Access, Api
 from .binaries import say
+from .helm import run_helm
 from .objects import LOST_LABEL, METRICS_DEFINITIONS, Object, is_ready
 from .waiting import wait
 
 T = TypeVar("T")
+_TOKEN_SECONDS = 24 * 3600
+"""A kubeconfig is not renewed as a pod's token is: the demo may stay up for a day."""
 
 
 class KubectlError(RuntimeError):
@@ -72,6 +75,10 @@ class Cluster:
     def kubectl(self, *args: str, input: str | None = None) -> str:  # noqa: A002 - as subprocess has it
         """Run kubectl as admin and return what it printed."""
         return run_kubectl(self.kubectl_path, args, self.kubeconfig, input)
+
+    def helm(self, *args: str, input: str | None = None) -> str:  # noqa: A002 - as subprocess has it
+        """Run helm as admin and return what it printed."""
+        return run_helm(args, self.kubeconfig, input)
 
     def wait(
         self, condition: Callable[[], T], timeout: float = 30.0, what: str = "the condition"
@@ -135,7 +142,8 @@ class Cluster:
     def kubeconfig_for_account(self, namespace: str, name: str) -> Path:
         """A kubeconfig of a service account, with a token that the API server has just issued."""
         account = self.api.path("v1", "ServiceAccount", namespace, name)
-        answer = self.api.request("POST", f"{account}/token", {"spec": {}})
+        spec = {"expirationSeconds": _TOKEN_SECONDS}
+        answer = self.api.request("POST", f"{account}/token", {"spec": spec})
         access = Access(self.server, self.ca, answer["status"]["token"])
         return self._write_kubeconfig(f"{namespace}-{name}", access)
 

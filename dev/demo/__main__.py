@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -20,7 +22,16 @@ from controlplane.components import COMPONENTS
 from controlplane.golang import BinariesError
 from demo import stage
 from demo.apply import apply
-from demo.operator import Operator, install, report, status_of
+from demo.operator import (
+    CHART,
+    HOME_VALUES,
+    NAMESPACE,
+    RELEASE,
+    USER,
+    Operator,
+    prepare,
+    status_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +72,7 @@ class Building:
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
         self._lines: list[str] = []
-        lacking = missing((*COMPONENTS, "kubectl"))
+        lacking = missing((*COMPONENTS, "kubectl", "helm"))
         if lacking:
             print(f"\nBuilding {len(lacking)} programs of the control plane in the background ...")
             self._process = subprocess.Popen(
@@ -120,13 +131,16 @@ def act_two(*, keep: bool) -> None:
         with ControlPlane(folder=folder / "plane", progress=_quiet) as plane:
             print(f"API server, controllers, scheduler and KWOK run at {plane.server}")
             plane.install_metrics()
-            kubeconfig = install(plane)
             print(f"Applying the examples of {len(list(catalogue()))} rules, broken on purpose ...")
             apply(plane, stage.everything())
-            rules = stage.eager(catalogue())
-            plane.apply([report(publishInterval=1, rules=rules)])
-            with Operator(kubeconfig, folder / "operator.log"):
-                show(plane)
+            start = time.monotonic()
+            chart(plane, folder / "values.yaml")
+            print(f"The operator runs with the token of {USER}, and nothing else.")
+            with Operator(plane.kubeconfig_for(USER), folder / "operator.log") as operator:
+                until(lambda: status_of(plane).get("conditions"), "the first report")
+                took = time.monotonic() - start
+                print(f"It was published {took:.1f} s after helm install began.")
+                show(plane, operator)
                 if keep:
                     stay(plane)
     finally:
@@ -137,7 +151,18 @@ def _quiet(_: Progress) -> None:
     """The build has told already."""
 
 
-def show(plane: ControlPlane) -> None:
+def chart(plane: ControlPlane, values: Path) -> None:
+    """What anybody types; only that rules which wait do not, and that reports are quick."""
+    title("The chart, in a namespace that enforces restricted pod security")
+    prepare(plane)
+    spec = {"publishInterval": 1, "rules": stage.eager(catalogue())}
+    values.write_text(json.dumps({**HOME_VALUES, "report": {"spec": spec}}))
+    folder = str(CHART.relative_to(Path.cwd()))
+    print(f"$ helm install {RELEASE} {folder} -n {NAMESPACE} -f {values.name}", flush=True)
+    print(plane.helm("install", RELEASE, folder, "-n", NAMESPACE, "-f", str(values)))
+
+
+def show(plane: ControlPlane, operator: Operator) -> None:
     """What an engineer types, and sees."""
     codes = {rule.code for rule in catalogue()}
     until(lambda: codes <= {one["rule"] for one in _findings(plane)}, "every rule's finding")
@@ -160,6 +185,29 @@ def show(plane: ControlPlane) -> None:
     until(lambda: not _about(plane, MEND), "the finding to close")
     print(f"The report followed after {time.monotonic() - start:.1f} s.")
     kubectl(plane, "get", "car")
+    title("Events and metrics say the same")
+    events(plane)
+    metrics(operator)
+
+
+def events(plane: ControlPlane) -> None:
+    """Those of the operator: findings that came, went or grew worse since it has begun."""
+    ours = ("get", "events", "-A", "--field-selector", f"reportingComponent={RELEASE}")
+    if not plane.kubectl(*ours, "-o", "name"):
+        print("(no Event yet)")
+        return
+    columns = "TYPE:.type,REASON:.reason,KIND:.involvedObject.kind,NAME:.involvedObject.name"
+    kubectl(plane, *ours, "-o", f"custom-columns={columns}")
+
+
+_SHOWN = r"^cluster_audit_(score|chains|findings)\b.* [^0]"
+
+
+def metrics(operator: Operator) -> None:
+    """A few of them, as Prometheus reads them."""
+    print(f"$ curl -s localhost:{operator.metrics_port}/metrics | grep -E '{_SHOWN}'")
+    text = operator.get("/metrics", operator.metrics_port)
+    print("\n".join(line for line in text.splitlines() if re.search(_SHOWN, line)))
 
 
 def _findings(plane: ControlPlane) -> list[dict[str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import socket
@@ -10,66 +9,61 @@ import subprocess
 import sys
 import urllib.request
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from clusteraudit.model.kinds import KINDS
-from clusteraudit.report.crd import crd
 from clusteraudit.report.resource import GROUP, KIND, PLURAL, VERSION
+from controlplane import node
+from demo.stage import POOL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from controlplane import ControlPlane
 
-USER = "cluster-audit"
-RBAC = "rbac.authorization.k8s.io"
+RELEASE = NAMESPACE = "cluster-audit"
+USER = f"system:serviceaccount:{NAMESPACE}:{RELEASE}"
+"""The chart's own ServiceAccount: the operator is nobody else here, either."""
+ROLE = ("rbac.authorization.k8s.io/v1", "ClusterRole", RELEASE)
+CHART = Path(__file__).resolve().parents[2] / "charts" / "cluster-audit"
+RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
+HOME = "cluster-audit-home"
+"""The node of the operator's pod; none of an example goes there, nor does any other."""
+HOME_VALUES = {
+    "nodeSelector": {POOL: HOME},
+    "tolerations": [{"key": POOL, "operator": "Exists"}],
+}
 
 
-def install(plane: ControlPlane) -> Path:
-    """The CRD and a user with least rights; returns that user's kubeconfig."""
-    plane.apply([crd(), *rights()])
-    plane.wait(lambda: _served(plane), what="the CRD to be served")
+def install(plane: ControlPlane, **values: Any) -> Path:  # noqa: ANN401 - as the chart takes them
+    """The chart, in a restricted namespace; returns a kubeconfig of its ServiceAccount.
+
+    KWOK plays its pod, without a process: what runs is `Operator`, with the pod's rights.
+    """
+    prepare(plane)
+    given = json.dumps({**HOME_VALUES, **values})
+    plane.helm("upgrade", RELEASE, str(CHART), "--install", "-n", NAMESPACE, "-f", "-", input=given)
     return plane.kubeconfig_for(USER)
 
 
-def _served(plane: ControlPlane) -> bool:
-    with contextlib.suppress(RuntimeError, OSError):
-        return plane.api.items(f"{GROUP}/{VERSION}", KIND) is not None
-    return False
+def uninstall(plane: ControlPlane) -> None:
+    """Take it away; the namespace, the node and the CRD stay, as they were not the chart's."""
+    plane.helm("uninstall", RELEASE, "-n", NAMESPACE, "--ignore-not-found")
+    plane.kubectl("delete", PLURAL, "--all", "--ignore-not-found")
 
 
-def rights() -> list[dict[str, Any]]:
-    """Read what is audited, and write the status of our own reports; nothing else."""
-    groups: dict[str, list[str]] = {}
-    for kind in KINDS.values():
-        groups.setdefault(kind.group, []).append(kind.plural)
-    read = ["get", "list", "watch"]
-    rules = [
-        {"apiGroups": [group], "resources": sorted(plurals), "verbs": read}
-        for group, plurals in sorted(groups.items())
-    ]
-    rules += [
-        {"apiGroups": [GROUP], "resources": [PLURAL], "verbs": read},
-        {"apiGroups": [GROUP], "resources": [f"{PLURAL}/status"], "verbs": ["patch"]},
-        {
-            "apiGroups": ["apiextensions.k8s.io"],
-            "resources": ["customresourcedefinitions"],
-            "verbs": read,
-        },
-    ]
-    api_version = f"{RBAC}/v1"
-    meta = {"name": USER}
-    return [
-        {"apiVersion": api_version, "kind": "ClusterRole", "metadata": meta, "rules": rules},
-        {
-            "apiVersion": api_version,
-            "kind": "ClusterRoleBinding",
-            "metadata": meta,
-            "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": USER},
-            "subjects": [{"apiGroup": RBAC, "kind": "User", "name": USER}],
-        },
-    ]
+def prepare(plane: ControlPlane) -> None:
+    """A namespace and a node for the operator, unless they are there."""
+    if NAMESPACE not in names(plane, "Namespace"):
+        plane.add_namespace(NAMESPACE, RESTRICTED)
+    if HOME not in names(plane, "Node"):
+        taint = {"key": POOL, "value": HOME, "effect": "NoSchedule"}
+        plane.add_nodes([node(HOME, labels={POOL: HOME}, taints=[taint])])
+
+
+def names(plane: ControlPlane, kind: str) -> set[str]:
+    """Names of all objects of a core kind."""
+    return {one["metadata"]["name"] for one in plane.api.items("v1", kind)}
 
 
 def report(name: str = "cluster", **spec: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -13,14 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
-
-from clusteraudit.report.crd import crd
 from clusteraudit.report.pages import pages
-from clusteraudit.report.resource import PLURAL
 from clusteraudit.report.shapes import ScanShape
 from demo.snapshot import snapshot
-from tools import dashboard, metrics
+from tools import chart, dashboard, metrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -43,12 +39,6 @@ class Generated:
     """Globs of which every file is made here: one that `texts` no longer names is removed."""
 
 
-def crds() -> dict[str, str]:
-    """The CustomResourceDefinitions."""
-    text = yaml.dump(crd(), Dumper=yaml.CSafeDumper, sort_keys=False, width=100)
-    return {f"crds/{PLURAL}.yaml": text}
-
-
 def schemas() -> dict[str, str]:
     """JSON Schemas of what the commands print."""
     found = {name: shape.model_json_schema(mode="serialization") for name, shape in SHAPES.items()}
@@ -64,7 +54,7 @@ def demo() -> dict[str, str]:
 
 
 TABLE: tuple[Generated, ...] = (
-    Generated(crds, owns=("crds/*",)),
+    Generated(chart.files, owns=("crds/*", f"{chart.CHART}/crds/*", f"{chart.CHART}/files/*")),
     Generated(pages, owns=("docs/rules/*.md", "docs/rules/*/*.md")),
     Generated(metrics.pages),
     Generated(dashboard.files, owns=("charts/cluster-audit/dashboards/*",)),

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from clusteraudit.model.store import COMPLETE
 from clusteraudit.report.resource import PLURAL
 from clusteraudit.rules.catalogue import catalogue
 from controlplane import ControlPlane
-from demo.operator import install, report
+from demo.operator import RELEASE, install, report, uninstall
 
 USER = "kopf-alone"
 
@@ -39,19 +39,22 @@ class Told:
         self.lost.append(name)
 
 
-@pytest.fixture
-def kubeconfig(plane: ControlPlane) -> Path:
-    install(plane)
-    role = "cluster-audit"
+@pytest.fixture(scope="module")
+def kubeconfig(plane: ControlPlane) -> Iterator[Path]:
+    """A user of its own with the chart's rights, so that the audit log tells Kopf's part alone."""
+    install(plane, report={"create": False})
+    rbac = "rbac.authorization.k8s.io"
     binding = {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "apiVersion": f"{rbac}/v1",
         "kind": "ClusterRoleBinding",
         "metadata": {"name": USER},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
-        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": USER}],
+        "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", "name": RELEASE},
+        "subjects": [{"apiGroup": rbac, "kind": "User", "name": USER}],
     }
     plane.apply([binding])
-    return plane.kubeconfig_for(USER)
+    yield plane.kubeconfig_for(USER)
+    plane.delete([binding])
+    uninstall(plane)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from controlplane import ControlPlane
 from controlplane.binaries import provide
 from demo import stage
 from demo.apply import apply
-from demo.operator import Operator, free_port, install, report, status_of
+from demo.operator import Operator, free_port, install, status_of
 from tools import dashboard
 
 
@@ -31,9 +31,8 @@ def plane() -> Iterator[ControlPlane]:
 @pytest.fixture(scope="module")
 def operator(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
     plane.install_metrics()
-    kubeconfig = install(plane)
+    kubeconfig = install(plane, report={"spec": {"publishInterval": 1}})
     apply(plane, stage.everything())
-    plane.apply([report(publishInterval=1)])
     log = tmp_path_factory.mktemp("metrics") / "log"
     with Operator(kubeconfig, log) as running:
         plane.wait(lambda: status_of(plane).get("score"), 40, "the first published report")

@@ -1,0 +1,238 @@
+"""The chart on a real API server: installed, upgraded, rolled back, removed in any order."""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from clusteraudit.report.crd import crd
+from clusteraudit.report.resource import GROUP, PLURAL
+from clusteraudit.rules.catalogue import catalogue
+from controlplane import ApiError, ControlPlane, Object
+from controlplane.api import APPLY
+from controlplane.helm import helm_command, helm_environment, run_helm
+from controlplane.objects import has_condition
+from demo import stage
+from demo.apply import apply
+from demo.operator import (
+    CHART,
+    HOME_VALUES,
+    NAMESPACE,
+    RELEASE,
+    USER,
+    Operator,
+    install,
+    prepare,
+    status_of,
+)
+from support.charts import EVERYTHING
+
+CRD = f"{PLURAL}.{GROUP}"
+RULE = next(one for one in catalogue() if one.name == "budget-blocks-drain")
+SPEC = {"spec": {"publishInterval": 1}}
+INSTALLED = 30.0
+"""Seconds within which the first report must be there on an empty cluster; it takes about five."""
+
+
+@pytest.fixture(scope="module")
+def plane() -> Iterator[ControlPlane]:
+    """One of its own: definitions and releases come and go here."""
+    with ControlPlane() as started:
+        yield started
+
+
+@pytest.fixture(autouse=True)
+def clean(plane: ControlPlane) -> Iterator[None]:
+    """Nothing of the chart is there before a test, nor after it."""
+    yield
+    plane.helm("uninstall", RELEASE, "-n", NAMESPACE, "--ignore-not-found")
+    plane.kubectl("delete", "crd", CRD, "--ignore-not-found")
+    plane.kubectl("delete", "clusterrole,clusterrolebinding", "-l", LABEL, "--ignore-not-found")
+    plane.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")
+
+
+LABEL = f"app.kubernetes.io/instance={RELEASE}"
+
+
+def conditions(plane: ControlPlane) -> dict[str, str]:
+    return {one["type"]: one["status"] for one in status_of(plane).get("conditions", [])}
+
+
+def since(plane: ControlPlane) -> dict[str, str]:
+    return {one["fingerprint"]: one["since"] for one in status_of(plane).get("findings", [])}
+
+
+def test_install_waits_for_the_first_report_and_needs_no_metrics_server(
+    plane: ControlPlane, tmp_path: Path
+) -> None:
+    prepare(plane)
+    (tmp_path / "values.json").write_text(json.dumps({**HOME_VALUES, "report": SPEC}))
+    command = ["install", RELEASE, str(CHART), "-n", NAMESPACE, "--wait", "--timeout", "90s"]
+    start = time.monotonic()
+    helm = subprocess.Popen(
+        helm_command([*command, "-f", str(tmp_path / "values.json")]),
+        env=helm_environment(tmp_path, plane.kubeconfig),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    kubeconfig = plane.wait(lambda: plane.kubeconfig_for(USER), 30, "the chart's ServiceAccount")
+    with Operator(kubeconfig, tmp_path / "log") as operator:
+        plane.wait(lambda: conditions(plane).get("Ready") == "True", INSTALLED, "the first report")
+        took = time.monotonic() - start
+        said, _ = helm.communicate(timeout=60)
+        assert helm.returncode == 0, said
+        assert operator.get("/readyz") == "ok\n"
+        inputs = {one["kind"]: one.get("reason") for one in status_of(plane)["inputs"]}
+    assert took < INSTALLED
+    assert inputs["NodeMetrics"] == inputs["PodMetrics"] == "NotServed"
+    assert "kubectl get car cluster" in said
+    assert max(map(len, said.splitlines())) <= 80
+
+
+def test_the_pod_is_admitted_where_restricted_is_enforced(plane: ControlPlane) -> None:
+    install(plane)
+
+    def runs() -> bool:
+        pods = plane.api.items("v1", "Pod", NAMESPACE)
+        return len(pods) == 1 and has_condition(pods[0], "Ready")
+
+    plane.wait(runs, 30, "the operator's pod")
+    other = {"name": "root", "image": "root:1"}
+    with pytest.raises(ApiError, match="violates PodSecurity"):
+        plane.create(
+            [
+                {
+                    "apiVersion": "v1",
+                    "kind": "Pod",
+                    "metadata": {"namespace": NAMESPACE, "name": "root"},
+                    "spec": {"containers": [other]},
+                }
+            ]
+        )
+
+
+def monitor(kind: str) -> Object:
+    """A definition of the Prometheus Operator, of which only the kind counts here."""
+    group, plural = "monitoring.coreos.com", f"{kind.lower()}s"
+    free = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    version = {
+        "name": "v1",
+        "served": True,
+        "storage": True,
+        "schema": {"openAPIV3Schema": free},
+    }
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.{group}"},
+        "spec": {
+            "group": group,
+            "scope": "Namespaced",
+            "names": {"plural": plural, "singular": kind.lower(), "kind": kind},
+            "versions": [version],
+        },
+    }
+
+
+@pytest.mark.parametrize("values", [{}, EVERYTHING], ids=["defaults", "everything"])
+def test_the_server_takes_every_template(plane: ControlPlane, values: dict[str, Any]) -> None:
+    """A dry run on the server's side, every unknown or doubled field an error."""
+    prepare(plane)
+    plane.apply([crd(), monitor("ServiceMonitor"), monitor("PodMonitor")])
+    text = run_helm(
+        ["template", RELEASE, str(CHART), "-n", NAMESPACE, "-f", "-"], text=json.dumps(values)
+    )
+    for one in yaml.safe_load_all(text):
+        query = "dryRun=All&fieldManager=test&fieldValidation=Strict"
+        plane.api.request("PATCH", f"{plane.api.object_path(one)}?{query}", one, APPLY)
+
+
+def test_what_is_switched_off_goes(plane: ControlPlane) -> None:
+    plane.apply([monitor("ServiceMonitor"), monitor("PodMonitor")])
+    on = {key: EVERYTHING[key] for key in ("dashboard", "networkPolicy", "podMonitor")}
+    install(plane, **on, serviceMonitor={"enabled": True})
+    optional = "configmap,networkpolicy,servicemonitor,podmonitor"
+    made = plane.kubectl("get", optional, "-n", NAMESPACE, "-l", LABEL, "-o", "name").split()
+    assert len(made) == 4
+
+    install(plane)
+    assert plane.kubectl("get", optional, "-n", NAMESPACE, "-l", LABEL, "-o", "name") == ""
+
+
+def older(folder: Path) -> Path:
+    """The chart as a version before this one might have been: with a CRD that knows less."""
+    chart = folder / "older"
+    shutil.copytree(CHART, chart)
+    about = yaml.safe_load((chart / "Chart.yaml").read_text())
+    about |= {"version": "0.0.9", "appVersion": "0.0.9"}
+    (chart / "Chart.yaml").write_text(yaml.safe_dump(about))
+    definition: Any = crd()
+    status = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]
+    for field in ("chains", "ledger"):
+        del status["properties"][field]
+        status["required"] = [one for one in status["required"] if one != field]
+    (chart / "crds" / f"{PLURAL}.yaml").write_text(yaml.safe_dump(definition))
+    return chart
+
+
+def test_upgrade_and_rollback_keep_what_was_seen_first(plane: ControlPlane, tmp_path: Path) -> None:
+    prepare(plane)
+    apply(plane, stage.broken(RULE))
+    values = json.dumps({**HOME_VALUES, "report": SPEC})
+    release = (RELEASE, "-n", NAMESPACE)
+    plane.helm("install", *release, str(older(tmp_path)), "-f", "-", input=values)
+    kubeconfig = plane.kubeconfig_for(USER)
+    operator = Operator(kubeconfig, tmp_path / "log")
+
+    with operator:
+        plane.wait(lambda: since(plane), 40, "a report in an older definition")
+        assert conditions(plane)["SchemaCurrent"] == "False"
+        remedy = next(
+            one["message"]
+            for one in status_of(plane)["conditions"]
+            if one["type"] == "SchemaCurrent"
+        )
+    before = since(plane)
+    time.sleep(2)  # so that a finding that were seen anew would have another time
+
+    plane.helm("upgrade", *release, str(CHART), "--reset-then-reuse-values")
+    definition = subprocess.run(
+        [sys.executable, "-m", "clusteraudit", "crd"], check=True, capture_output=True, text=True
+    ).stdout
+    _, _, applying = remedy.partition("| kubectl ")
+    plane.kubectl(*applying.strip("`").split(), input=definition)
+    with operator:
+        plane.wait(
+            lambda: conditions(plane).get("SchemaCurrent") == "True", 40, "a current definition"
+        )
+        assert since(plane) == before
+        assert status_of(plane)["ledger"]
+        written = status_of(plane)["lastAuditTime"]
+    plane.helm("rollback", *release, "1")
+    with operator:
+        plane.wait(lambda: status_of(plane)["lastAuditTime"] > written, 40, "a report after it")
+        assert since(plane) == before
+    history = json.loads(plane.helm("history", *release, "-o", "json"))
+    assert [one["chart"] for one in history] == [
+        "cluster-audit-0.0.9",
+        "cluster-audit-0.1.0-dev.0",
+        "cluster-audit-0.0.9",
+    ]
+    apply(plane, stage.mended(RULE))
+
+
+def remaining(plane: ControlPlane) -> set[str]:
+    """All that the chart made and that is still there."""
+    kinds = "serviceaccounts,services,deployments,pods,configmaps,clusterroles,clusterrolebindings"
+    labelled = plane.kubectl("get", kinds, "-A", "-l", LABEL, "-o", "name").split()
+    definition = plane.kubectl("get", "crd", CRD, "-o", "name", "--ignore-not-found").split()
+    reports = plane.kubectl("get", PLURAL, "-o", "name").split() if definition else []
+    return {*labelled, *definition, *reports}
