@@ -3,7 +3,7 @@
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 
-from clusteraudit.model import rows
+from clusteraudit.model import provisioning, rows
 from clusteraudit.model.rows import PodRow, Ref, Row, WorkloadRow
 
 
@@ -40,6 +40,30 @@ _ALL = (
         "storage.k8s.io/v1",
         "storageclasses",
         rows.StorageClassRow,
+        namespaced=False,
+    ),
+    Kind(
+        "CSIDriver", "storage.k8s.io/v1", "csidrivers", provisioning.CSIDriverRow, namespaced=False
+    ),
+    Kind("CSINode", "storage.k8s.io/v1", "csinodes", provisioning.CSINodeRow, namespaced=False),
+    Kind(
+        "CSIStorageCapacity",
+        "storage.k8s.io/v1",
+        "csistoragecapacities",
+        provisioning.StorageCapacityRow,
+    ),
+    Kind(
+        "VolumeAttachment",
+        "storage.k8s.io/v1",
+        "volumeattachments",
+        provisioning.AttachmentRow,
+        namespaced=False,
+    ),
+    Kind(
+        "DeviceClass",
+        "resource.k8s.io/v1",
+        "deviceclasses",
+        provisioning.DeviceClassRow,
         namespaced=False,
     ),
     Kind("NetworkPolicy", "networking.k8s.io/v1", "networkpolicies", rows.PolicyRow),
@@ -116,6 +140,28 @@ def is_cluster_dns(service: rows.ServiceRow) -> bool:
     )
 
 
+def _repelling(row: Row) -> Hashable | None:
+    """Namespace and terms of pods that keep others away."""
+    if isinstance(row, PodRow) and row.node and row.active and row.template.anti_affinity:
+        return ("", (row.namespace, row.template.anti_affinity))
+    return None
+
+
+def _nominated(row: Row) -> Hashable | None:
+    waits = isinstance(row, PodRow) and row.nominated and row.active and not row.node
+    return True if waits else None
+
+
+def _storage_class(row: Row) -> Hashable | None:
+    if isinstance(row, provisioning.StorageCapacityRow | rows.VolumeRow):
+        return row.storage_class
+    return None
+
+
+def _attached_to(row: Row) -> Hashable | None:
+    return row.node if isinstance(row, provisioning.AttachmentRow) else None
+
+
 def _waiting(row: Row) -> Hashable | None:
     return True if isinstance(row, PodRow) and row.unplaced else None
 
@@ -126,6 +172,11 @@ INDEXES: Mapping[str, Index] = {
     "pods_by_labels": Index(("Pod",), _labels),
     "templates_by_labels": Index(WORKLOADS, _labels),
     "unplaced": Index(("Pod",), _waiting),
+    "repelling": Index(("Pod",), _repelling),
+    "nominated": Index(("Pod",), _nominated),
+    "volumes_of_class": Index(("PersistentVolume",), _storage_class),
+    "capacities_of_class": Index(("CSIStorageCapacity",), _storage_class),
+    "attachments_on": Index(("VolumeAttachment",), _attached_to),
     "policies_in": Index(("NetworkPolicy",), _namespace),
     "budgets_in": Index(("PodDisruptionBudget",), _namespace),
     "slices_of": Index(("EndpointSlice",), _service),

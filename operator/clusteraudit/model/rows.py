@@ -7,6 +7,7 @@ of their resource (millicores for cpu, else bytes or a count).
 
 import msgspec
 
+from clusteraudit.model.constraints import Disk, HostPort, PodTerm, Spread
 from clusteraudit.model.selectors import Labels, LabelSelector, NodeSelector, Requirement
 from clusteraudit.model.tolerations import Taint, Toleration
 
@@ -113,7 +114,20 @@ class PodTemplate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     tolerations: tuple[Toleration, ...] = ()
     node_selector: tuple[Requirement, ...] = ()
     node_affinity: NodeSelector | None = None
+    node_name: str = ""
+    """The node that a workload's template names; what a scheduler chose is the pod's own."""
+    affinity: tuple[PodTerm, ...] = ()
+    anti_affinity: tuple[PodTerm, ...] = ()
+    spread: tuple[Spread, ...] = ()
+    host_ports: tuple[HostPort, ...] = ()
+    disks: tuple[Disk, ...] = ()
+    features: tuple[str, ...] = ()
+    """Features that a node must declare, by the name of their gate."""
+    ephemeral: int = 0
+    """How many of a pod's claims generic ephemeral volumes make: the last ones."""
     priority: int = 0
+    preempts: bool = True
+    """Whether it may evict pods of lower priority (`preemptionPolicy`)."""
     qos: str = "BestEffort"
     static: bool = False
     host_network: bool = False
@@ -131,6 +145,8 @@ class PodRow(Row, frozen=True, gc=False, kw_only=True):
     template: PodTemplate
     phase: str = "Pending"
     node: str = ""
+    nominated: str = ""
+    """The node that the scheduler means to give it (`status.nominatedNodeName`)."""
     claims: tuple[str, ...] = ()
     ready: bool = False
     terminating: bool = False
@@ -167,6 +183,8 @@ class NodeRow(Row, frozen=True, gc=False, kw_only=True):
     """Pressures that the kubelet reports, as the condition is called, and since when."""
     allocatable: Amounts = ()
     capacity: Amounts = ()
+    features: tuple[str, ...] = ()
+    """What it declares (`status.declaredFeatures`)."""
 
 
 class NamespaceRow(Row, frozen=True, gc=False, kw_only=True):
@@ -180,21 +198,48 @@ class ClaimRow(Row, frozen=True, gc=False, kw_only=True):
 
     phase: str = "Pending"
     volume: str = ""
+    bound: bool = False
+    """Whether its binding to the volume that it names is complete."""
     storage_class: str = ""
+    access_modes: tuple[str, ...] = ()
+    size: int | None = None
+    """Bytes that it asks for."""
+    selector: LabelSelector | None = None
+    mode: str = "Filesystem"
+    attributes_class: str = ""
+    selected_node: str = ""
+    """The node that the scheduler chose, for which a volume is being provisioned."""
+    pod: str = ""
+    """The pod that owns it, of a generic ephemeral volume."""
     created: int | None = None
-    selected: bool = False
-    """Whether the scheduler has chosen a node, so that its volume can be made there."""
+    terminating: bool = False
+
+    @property
+    def selected(self) -> bool:
+        """Whether the scheduler has chosen a node, so that its volume can be made there."""
+        return bool(self.selected_node)
 
 
 class VolumeRow(Row, frozen=True, gc=False, kw_only=True):
     """A PersistentVolume."""
 
+    labels: Labels = Labels()
+    capacity: int = 0
+    access_modes: tuple[str, ...] = ()
+    storage_class: str = ""
+    mode: str = "Filesystem"
+    attributes_class: str = ""
+    driver: str = ""
+    handle: str = ""
+    """By which its CSI driver knows it."""
+    migratable: bool = False
+    """Of a kind that is translated for a CSI driver where a node says so."""
+    terminating: bool = False
     affinity: NodeSelector | None = None
     zones: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Zone and region labels: the key, and the values that it joins by `__`."""
     claim: Key | None = None
     phase: str = "Available"
-    storage_class: str = ""
 
 
 class StorageClassRow(Row, frozen=True, gc=False, kw_only=True):
@@ -204,8 +249,13 @@ class StorageClassRow(Row, frozen=True, gc=False, kw_only=True):
     binding_mode: str = "Immediate"
     default: bool = False
     """Claims that name no class get this one."""
-    topologies: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    """Labels of nodes to whose values its volumes are confined (`allowedTopologies`)."""
+    topologies: tuple[tuple[Requirement, ...], ...] = ()
+    """`allowedTopologies`: labels of nodes, one term of which must hold; none at all: all hold."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether its claims are bound when a pod of theirs gets a node."""
+        return self.binding_mode == "WaitForFirstConsumer"
 
 
 class WorkloadRow(Row, frozen=True, gc=False, kw_only=True):

@@ -16,6 +16,7 @@ from clusteraudit.model.selectors import (
     requirement,
 )
 from clusteraudit.sources import documents as docs
+from clusteraudit.sources import parts
 from clusteraudit.sources.feed import TranslateError
 
 
@@ -58,7 +59,7 @@ def amounts(quantities: Mapping[str, str | float]) -> Amounts:
     return rounded(exactly)
 
 
-def selector(document: docs.Selector) -> LabelSelector:
+def selector(document: parts.Selector) -> LabelSelector:
     """A label selector; raises SelectorError."""
     expressions = (
         requirement(one.key, one.operator, one.values) for one in document.match_expressions
@@ -66,7 +67,7 @@ def selector(document: docs.Selector) -> LabelSelector:
     return LabelSelector((*equal_to(tuple(sorted(document.match_labels.items()))), *expressions))
 
 
-def node_selector(document: docs.NodeTerms) -> NodeSelector:
+def node_selector(document: parts.NodeTerms) -> NodeSelector:
     """A node selector; raises SelectorError."""
     return NodeSelector(
         tuple(

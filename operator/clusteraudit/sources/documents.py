@@ -4,33 +4,29 @@ What is not declared here is never decoded: no env values, arguments, Secrets or
 the model, a snapshot or a report.
 """
 
-from typing import Annotated
-
 import msgspec
 
+from clusteraudit.sources.parts import Count, Document, Present, Quantities
 from clusteraudit.sources.pulls import pull_failure, registry
-
-Quantity = str | int | float
-Quantities = dict[str, Quantity]
-Count = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
-
-
-class Document(
-    msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True, kw_only=True
-):
-    """What every part of a document is made of."""
-
-
-class Present(Document, frozen=True, kw_only=True):
-    """Something of which only its presence is read."""
+from clusteraudit.sources.scheduling import (
+    Affinity,
+    DiskSource,
+    Gate,
+    Mount,
+    RestartRule,
+    SpreadDoc,
+    TolerationDoc,
+)
 
 
 class Annotations(Document, frozen=True, kw_only=True):
     """Those that the model reads; no other is decoded."""
 
     mirror: str | None = msgspec.field(default=None, name="kubernetes.io/config.mirror")
-    selected_node: str | None = msgspec.field(
-        default=None, name="volume.kubernetes.io/selected-node"
+    bind_completed: str | None = msgspec.field(default=None, name="pv.kubernetes.io/bind-completed")
+    selected_node: str = msgspec.field(default="", name="volume.kubernetes.io/selected-node")
+    storage_class: str | None = msgspec.field(
+        default=None, name="volume.beta.kubernetes.io/storage-class"
     )
     default_class: str | None = msgspec.field(
         default=None, name="storageclass.kubernetes.io/is-default-class"
@@ -66,64 +62,6 @@ class ObjectDoc(Document, frozen=True, kw_only=True):
     metadata: Meta
 
 
-class Expression(Document, frozen=True, kw_only=True):
-    """A requirement of a selector."""
-
-    key: str
-    operator: str
-    values: list[str] = []
-
-
-class Selector(Document, frozen=True, kw_only=True):
-    """A label selector."""
-
-    match_labels: dict[str, str] = {}
-    match_expressions: list[Expression] = []
-
-
-class NodeTerm(Document, frozen=True, kw_only=True):
-    """A term of a node selector."""
-
-    match_expressions: list[Expression] = []
-    match_fields: list[Expression] = []
-
-
-class NodeTerms(Document, frozen=True, kw_only=True):
-    """A node selector."""
-
-    node_selector_terms: list[NodeTerm] = []
-
-
-class Required(Document, frozen=True, kw_only=True):
-    """Node affinity: only what is required decides."""
-
-    required_during_scheduling_ignored_during_execution: NodeTerms | None = None
-
-
-class PodTerms(Document, frozen=True, kw_only=True):
-    """Pod affinity: whether anything is required."""
-
-    required_during_scheduling_ignored_during_execution: list[Present] = []
-
-
-class Affinity(Document, frozen=True, kw_only=True):
-    """Affinity of a pod."""
-
-    node_affinity: Required = Required()
-    pod_affinity: PodTerms = PodTerms()
-    pod_anti_affinity: PodTerms = PodTerms()
-
-
-class TolerationDoc(Document, frozen=True, kw_only=True):
-    """A toleration."""
-
-    key: str = ""
-    operator: str = ""
-    value: str = ""
-    effect: str = ""
-    toleration_seconds: int | None = None
-
-
 class Resources(Document, frozen=True, kw_only=True):
     """Requests and limits."""
 
@@ -138,6 +76,7 @@ class Port(Document, frozen=True, kw_only=True):
     name: str = ""
     protocol: str = "TCP"
     host_port: Count = 0
+    host_ip: str = msgspec.field(default="", name="hostIP")
 
 
 class Container(Document, frozen=True, kw_only=True):
@@ -147,6 +86,8 @@ class Container(Document, frozen=True, kw_only=True):
     resources: Resources = Resources()
     ports: list[Port] = []
     restart_policy: str = ""
+    restart_policy_rules: list[RestartRule] = []
+    volume_mounts: list[Mount] = []
 
 
 class ClaimSource(Document, frozen=True, kw_only=True):
@@ -156,24 +97,21 @@ class ClaimSource(Document, frozen=True, kw_only=True):
 
 
 class Volume(Document, frozen=True, kw_only=True):
-    """A volume of a pod: those on claims, and whether one ends with the pod."""
+    """A volume of a pod: on a claim, on a disk that the pod names itself, or ending with it."""
 
     name: str
     persistent_volume_claim: ClaimSource | None = None
     ephemeral: Present | None = None
     empty_dir: Present | None = None
-
-
-class Spread(Document, frozen=True, kw_only=True):
-    """A topology spread constraint: whether it is hard."""
-
-    when_unsatisfiable: str = "DoNotSchedule"
-
-
-class Gate(Document, frozen=True, kw_only=True):
-    """A scheduling gate."""
-
-    name: str
+    gce_persistent_disk: DiskSource | None = None
+    aws_elastic_block_store: DiskSource | None = None
+    iscsi: DiskSource | None = None
+    rbd: DiskSource | None = None
+    azure_disk: Present | None = None
+    azure_file: Present | None = None
+    cinder: Present | None = None
+    portworx_volume: Present | None = None
+    vsphere_volume: Present | None = None
 
 
 class PodSpec(Document, frozen=True, kw_only=True):
@@ -183,13 +121,16 @@ class PodSpec(Document, frozen=True, kw_only=True):
     scheduler_name: str = ""
     priority: Count | None = None
     priority_class_name: str = ""
+    preemption_policy: str = ""
     host_network: bool = False
+    host_users: bool = True
     dns_policy: str = "ClusterFirst"
     node_selector: dict[str, str] = {}
     affinity: Affinity = Affinity()
     tolerations: list[TolerationDoc] = []
-    topology_spread_constraints: list[Spread] = []
+    topology_spread_constraints: list[SpreadDoc] = []
     scheduling_gates: list[Gate] = []
+    scheduling_group: Present | None = None
     resource_claims: list[Present] = []
     containers: list[Container] = []
     init_containers: list[Container] = []
@@ -255,6 +196,7 @@ class PodStatus(Document, frozen=True, kw_only=True):
 
     phase: str = "Pending"
     qos_class: str = ""
+    nominated_node_name: str = ""
     conditions: list[Condition] = []
     container_statuses: list[ContainerStatus] = []
     init_container_statuses: list[ContainerStatus] = []
@@ -288,6 +230,7 @@ class NodeStatus(Document, frozen=True, kw_only=True):
 
     allocatable: Quantities = {}
     capacity: Quantities = {}
+    declared_features: list[str] = []
     conditions: list[Condition] = []
 
 

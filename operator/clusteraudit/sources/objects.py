@@ -2,84 +2,8 @@
 
 import msgspec
 
-from clusteraudit.sources.documents import (
-    Condition,
-    Count,
-    Document,
-    NodeTerms,
-    ObjectDoc,
-    Quantities,
-    Selector,
-)
-
-
-class ClaimSpec(Document, frozen=True, kw_only=True):
-    """Of a claim's spec."""
-
-    volume_name: str = ""
-    storage_class_name: str = ""
-
-
-class Phase(Document, frozen=True, kw_only=True):
-    """A status of which only the phase is read."""
-
-    phase: str = ""
-
-
-class ClaimDoc(ObjectDoc, frozen=True, kw_only=True):
-    """A PersistentVolumeClaim."""
-
-    spec: ClaimSpec = ClaimSpec()
-    status: Phase = Phase()
-
-
-class VolumeAffinity(Document, frozen=True, kw_only=True):
-    """Node affinity of a volume."""
-
-    required: NodeTerms | None = None
-
-
-class ClaimReference(Document, frozen=True, kw_only=True):
-    """The claim that a volume is bound to."""
-
-    namespace: str = ""
-    name: str = ""
-
-
-class VolumeSpec(Document, frozen=True, kw_only=True):
-    """Of a volume's spec."""
-
-    node_affinity: VolumeAffinity = VolumeAffinity()
-    claim_ref: ClaimReference | None = None
-    storage_class_name: str = ""
-
-
-class VolumeDoc(ObjectDoc, frozen=True, kw_only=True):
-    """A PersistentVolume."""
-
-    spec: VolumeSpec = VolumeSpec()
-    status: Phase = Phase()
-
-
-class TopologyExpression(Document, frozen=True, kw_only=True):
-    """Values of a label of nodes."""
-
-    key: str
-    values: list[str] = []
-
-
-class Topology(Document, frozen=True, kw_only=True):
-    """Nodes that a class's volumes are made for; topologies are alternatives."""
-
-    match_label_expressions: list[TopologyExpression] = []
-
-
-class StorageClassDoc(ObjectDoc, frozen=True, kw_only=True):
-    """A StorageClass."""
-
-    provisioner: str = ""
-    volume_binding_mode: str = "Immediate"
-    allowed_topologies: list[Topology] = []
+from clusteraudit.sources.documents import Condition, ObjectDoc
+from clusteraudit.sources.parts import Count, Document, Quantities, Selector
 
 
 class Block(Document, frozen=True, kw_only=True):

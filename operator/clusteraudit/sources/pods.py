@@ -14,11 +14,12 @@ from clusteraudit.model.requests import (
     with_pod_level,
 )
 from clusteraudit.model.rows import Amounts, ContainerPort, PodTemplate, Ref, amount_of
-from clusteraudit.model.selectors import NodeSelector, equal_to
+from clusteraudit.model.selectors import equal_to
 from clusteraudit.model.tolerations import Toleration
 from clusteraudit.sources import documents as docs
+from clusteraudit.sources import placement, scheduling
 from clusteraudit.sources.containers import unlimited, unrequested
-from clusteraudit.sources.convert import labels, node_selector
+from clusteraudit.sources.convert import labels
 from clusteraudit.sources.feed import TranslateError
 
 _CLASSES = {"system-node-critical": 2_000_001_000, "system-cluster-critical": 2_000_000_000}
@@ -30,9 +31,9 @@ def template_of(document: docs.PodDoc | docs.Template, owner: Ref | None) -> Pod
     spec, status = document.spec, getattr(document, "status", docs.PodStatus())
     annotations = getattr(document.metadata, "annotations", docs.Annotations())
     static = annotations.mirror is not None or (owner is not None and owner.kind == "Node")
-    shares = _shares(spec)
+    shares, own = _shares(spec), labels(document.metadata.labels)
     return PodTemplate(
-        labels=labels(document.metadata.labels),
+        labels=own,
         owner=None if static else owner,
         requests=_effective(spec, status, shares),
         limits=_limits(spec),
@@ -42,14 +43,23 @@ def template_of(document: docs.PodDoc | docs.Template, owner: Ref | None) -> Pod
         unlimited=unlimited(spec),
         tolerations=tuple(_toleration(one) for one in spec.tolerations),
         node_selector=equal_to(tuple(sorted(spec.node_selector.items()))),
-        node_affinity=_affinity(spec.affinity.node_affinity),
+        node_affinity=placement.node_affinity(spec.affinity.node_affinity),
+        node_name=spec.node_name if isinstance(document, docs.Template) else "",
+        affinity=placement.pod_terms(spec.affinity.pod_affinity, own),
+        anti_affinity=placement.pod_terms(spec.affinity.pod_anti_affinity, own),
+        spread=placement.spread(spec.topology_spread_constraints, own),
+        host_ports=placement.host_ports(spec),
+        disks=placement.disks(spec),
+        features=tuple(placement.features(spec)),
+        ephemeral=sum(one.ephemeral is not None for one in spec.volumes),
+        preempts=spec.preemption_policy != "Never",
         priority=_priority(spec),
         qos=status.qos_class or qos_class(spec),
         static=static,
         host_network=spec.host_network,
         dns_policy=spec.dns_policy,
         ports=tuple(_ports(spec)),
-        unmodelled=tuple(_unmodelled(spec)),
+        unmodelled=tuple(placement.unmodelled(spec)),
         local_data=any(one.empty_dir is not None for one in spec.volumes),
     )
 
@@ -59,12 +69,7 @@ def ephemeral_claims(name: str, spec: docs.PodSpec) -> Iterator[str]:
     return (f"{name}-{volume.name}" for volume in spec.volumes if volume.ephemeral is not None)
 
 
-def _affinity(affinity: docs.Required) -> NodeSelector | None:
-    required = affinity.required_during_scheduling_ignored_during_execution
-    return node_selector(required) if required else None
-
-
-def _toleration(one: docs.TolerationDoc) -> Toleration:
+def _toleration(one: scheduling.TolerationDoc) -> Toleration:
     return Toleration(one.key, one.operator, one.value, one.effect, one.toleration_seconds)
 
 
@@ -78,22 +83,6 @@ def _ports(spec: docs.PodSpec) -> Iterator[ContainerPort]:
     for container in (*spec.containers, *spec.init_containers):
         for port in container.ports:
             yield ContainerPort(port.name, port.protocol, port.container_port)
-
-
-def _unmodelled(spec: docs.PodSpec) -> Iterator[str]:
-    """Filters that could refuse the pod and are not evaluated, by the scheduler's names."""
-    if any(one.when_unsatisfiable == "DoNotSchedule" for one in spec.topology_spread_constraints):
-        yield "PodTopologySpread"
-    affinity = spec.affinity
-    terms = (affinity.pod_affinity, affinity.pod_anti_affinity)
-    if any(one.required_during_scheduling_ignored_during_execution for one in terms):
-        yield "InterPodAffinity"
-    if spec.resource_claims:
-        yield "DynamicResources"
-    if spec.host_network or any(p.host_port for c in spec.containers for p in c.ports):
-        yield "NodePorts"
-    if spec.scheduler_name not in {"", "default-scheduler"}:
-        yield f"Scheduler {spec.scheduler_name}"
 
 
 # Requests

@@ -14,18 +14,12 @@ from clusteraudit.model.rows import Ref, Row
 from clusteraudit.model.selectors import LabelSelector, SelectorError, equal_to
 from clusteraudit.model.tolerations import Taint
 from clusteraudit.sources import documents as docs
-from clusteraudit.sources import objects
+from clusteraudit.sources import objects, storage, volumes
 from clusteraudit.sources.containers import pressures, troubles, unready_since
-from clusteraudit.sources.convert import amounts, labels, node_selector, owner, seconds, selector
+from clusteraudit.sources.convert import amounts, labels, owner, seconds, selector
 from clusteraudit.sources.feed import TranslateError
 from clusteraudit.sources.pods import ephemeral_claims, template_of
 
-_ZONE_LABELS = (
-    "topology.kubernetes.io/zone",
-    "topology.kubernetes.io/region",
-    "failure-domain.beta.kubernetes.io/zone",
-    "failure-domain.beta.kubernetes.io/region",
-)
 _DNS_PORTS = frozenset({53, 5353})
 
 
@@ -45,6 +39,7 @@ def node(document: docs.NodeDoc) -> Row:
         pressure=pressures(document.status.conditions),
         allocatable=amounts(document.status.allocatable),
         capacity=amounts(document.status.capacity),
+        features=tuple(sorted(document.status.declared_features)),
     )
 
 
@@ -73,6 +68,7 @@ def pod(document: docs.PodDoc) -> Row:
         template=template_of(document, owner(meta)),
         phase=status.phase or "Pending",
         node=spec.node_name,
+        nominated=status.nominated_node_name,
         claims=_claims(meta.name, spec),
         ready=bool(_condition(status.conditions, "Ready")),
         terminating=meta.deletion_timestamp is not None,
@@ -117,52 +113,6 @@ def replicas(spec: docs.WorkloadSpec, kind: str) -> int | None:
         return 1 if spec.replicas is None else spec.replicas
     parallel = 1 if spec.parallelism is None else spec.parallelism
     return parallel if spec.completions is None else min(parallel, spec.completions)
-
-
-def claim(document: objects.ClaimDoc) -> Row:
-    """A PersistentVolumeClaim."""
-    meta, spec = document.metadata, document.spec
-    return rows.ClaimRow(
-        meta.namespace,
-        meta.name,
-        phase=document.status.phase or "Pending",
-        volume=spec.volume_name,
-        storage_class=spec.storage_class_name,
-        created=seconds(meta.creation_timestamp),
-        selected=bool(meta.annotations.selected_node),
-    )
-
-
-def volume(document: objects.VolumeDoc) -> Row:
-    """A PersistentVolume."""
-    meta, spec = document.metadata, document.spec
-    required, bound = spec.node_affinity.required, spec.claim_ref
-    zones = ((key, meta.labels[key]) for key in _ZONE_LABELS if key in meta.labels)
-    return rows.VolumeRow(
-        "",
-        meta.name,
-        affinity=node_selector(required) if required else None,
-        zones=tuple((key, tuple(value.split("__"))) for key, value in zones),
-        claim=(bound.namespace, bound.name) if bound else None,
-        phase=document.status.phase,
-        storage_class=spec.storage_class_name,
-    )
-
-
-def storage_class(document: objects.StorageClassDoc) -> Row:
-    """A StorageClass."""
-    allowed: dict[str, set[str]] = {}
-    for topology in document.allowed_topologies:
-        for one in topology.match_label_expressions:
-            allowed.setdefault(one.key, set()).update(one.values)
-    return rows.StorageClassRow(
-        "",
-        document.metadata.name,
-        provisioner=document.provisioner,
-        binding_mode=document.volume_binding_mode,
-        default=document.metadata.annotations.default_class == "true",
-        topologies=tuple((key, tuple(sorted(values))) for key, values in sorted(allowed.items())),
-    )
 
 
 def policy(document: objects.PolicyDoc) -> Row:
@@ -322,9 +272,14 @@ _TABLE: dict[str, tuple[type[docs.ObjectDoc], Callable[..., Row]]] = {
     "Node": (docs.NodeDoc, node),
     "Namespace": (docs.MetadataDoc, namespace),
     "Pod": (docs.PodDoc, pod),
-    "PersistentVolumeClaim": (objects.ClaimDoc, claim),
-    "PersistentVolume": (objects.VolumeDoc, volume),
-    "StorageClass": (objects.StorageClassDoc, storage_class),
+    "PersistentVolumeClaim": (volumes.ClaimDoc, storage.claim),
+    "PersistentVolume": (volumes.VolumeDoc, storage.volume),
+    "StorageClass": (volumes.StorageClassDoc, storage.storage_class),
+    "CSIDriver": (volumes.CsiDriverDoc, storage.csi_driver),
+    "CSINode": (volumes.CsiNodeDoc, storage.csi_node),
+    "CSIStorageCapacity": (volumes.CapacityDoc, storage.capacity),
+    "VolumeAttachment": (volumes.AttachmentDoc, storage.attachment),
+    "DeviceClass": (volumes.DeviceClassDoc, storage.device_class),
     "NetworkPolicy": (objects.PolicyDoc, policy),
     "PodDisruptionBudget": (objects.BudgetDoc, budget),
     "Deployment": (docs.WorkloadDoc, _workload("Deployment")),

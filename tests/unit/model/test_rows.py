@@ -142,19 +142,15 @@ def test_claims_of_a_pod_include_those_of_ephemeral_volumes() -> None:
 
 def test_what_is_not_modelled_is_named() -> None:
     spec = {
-        "topologySpreadConstraints": [{"whenUnsatisfiable": "DoNotSchedule"}],
-        "affinity": {
-            "podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [{"a": 1}]}
-        },
         "schedulerName": "other",
         "resourceClaims": [{"name": "gpu"}],
-        "containers": [{**container(), "ports": [{"containerPort": 80, "hostPort": 80}]}],
+        "schedulingGroup": {"podGroupName": "gang"},
+        "volumes": [{"name": "d", "azureDisk": {"diskName": "d", "diskURI": "d"}}],
     }
     assert row("Pod", spec=spec).template.unmodelled == (
-        "PodTopologySpread",
-        "InterPodAffinity",
         "DynamicResources",
-        "NodePorts",
+        "GangScheduling",
+        "NodeVolumeLimits",
         "Scheduler other",
     )
 
