@@ -96,6 +96,11 @@ class Cluster:
         self.recorder.note(("group", index, first))
         return tuple(self._store.groups[index].get(first, ()))
 
+    def groups(self, index: str) -> tuple[Hashable, ...]:
+        """The first parts of an index's keys."""
+        self.recorder.note(("groups", index))
+        return tuple(self._store.groups[index])
+
     def templates(self) -> Mapping[PodTemplate, int]:
         """How many pods there are of each template; terminal and terminating ones do not count."""
         self.recorder.note(TEMPLATES)

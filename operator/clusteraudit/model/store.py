@@ -206,6 +206,8 @@ class Store:
     ) -> None:
         bucket = self.buckets[name].setdefault(at, {})
         if not bucket and isinstance(at, tuple):
+            if at[0] not in self.groups[name]:
+                touched.cells.add(("groups", name))
             self.groups[name].setdefault(at[0], {})[at[1]] = None
             touched.cells.add(("group", name, at[0]))
         bucket[entry] = row
@@ -221,6 +223,7 @@ class Store:
             del group[at[1]]
             if not group:
                 del self.groups[name][at[0]]
+                touched.cells.add(("groups", name))
             touched.cells.add(("group", name, at[0]))
 
 

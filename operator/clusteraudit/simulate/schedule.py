@@ -4,12 +4,17 @@
 bound where something is in doubt: evidence that is missing, or what the engine does not model.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import reduce
 
 import msgspec
+import numpy as np
 
 from clusteraudit.model.rows import NodeRow, PodRow
+from clusteraudit.simulate.columns import DOUBT, FITS, REFUSED, Columns, Levels, levels_of
+from clusteraudit.simulate.filters.inter_pod_affinity import inter_pod_affinity
 from clusteraudit.simulate.filters.kit import (
+    NOT_MODELLED,
     Answer,
     Check,
     Constraints,
@@ -18,17 +23,37 @@ from clusteraudit.simulate.filters.kit import (
     NodeFilter,
     Refusal,
     constraints_of,
+    everywhere,
 )
-from clusteraudit.simulate.filters.node_affinity import node_affinity
+from clusteraudit.simulate.filters.node_affinity import affinity_levels, node_affinity
+from clusteraudit.simulate.filters.node_declared_features import node_declared_features
+from clusteraudit.simulate.filters.node_name import node_name
+from clusteraudit.simulate.filters.node_ports import node_ports
 from clusteraudit.simulate.filters.node_resources_fit import node_resources_fit
 from clusteraudit.simulate.filters.node_unschedulable import node_unschedulable
+from clusteraudit.simulate.filters.node_volume_limits import node_volume_limits
+from clusteraudit.simulate.filters.pod_topology_spread import pod_topology_spread
 from clusteraudit.simulate.filters.scheduling_gates import scheduling_gates
 from clusteraudit.simulate.filters.taint_toleration import taint_toleration
-from clusteraudit.simulate.filters.volume_binding import volume_binding, volume_zone
+from clusteraudit.simulate.filters.volume_binding import volume_binding
+from clusteraudit.simulate.filters.volume_restrictions import volume_restrictions
+from clusteraudit.simulate.filters.volume_zone import volume_zone
 from clusteraudit.simulate.snapshot import NodeInfo, Snapshot
 
-NODE_FILTERS: tuple[NodeFilter, ...] = (node_unschedulable, taint_toleration, node_affinity)
-"""Filters that a template and a node decide, in the scheduler's order."""
+READS = (
+    "Pod",
+    "Node",
+    "Namespace",
+    "PersistentVolumeClaim",
+    "PersistentVolume",
+    "StorageClass",
+    "CSIDriver",
+    "CSINode",
+    "CSIStorageCapacity",
+    "VolumeAttachment",
+    "DeviceClass",
+)
+"""Kinds that the filters read."""
 
 
 class Verdict(msgspec.Struct, frozen=True, gc=False):
@@ -56,18 +81,27 @@ class Feasible(msgspec.Struct, frozen=True, gc=False):
 
 def verdicts(snapshot: Snapshot, pod: PodRow) -> tuple[Verdict, ...]:
     """The verdict of every node, by name; a pod that has a node is placed again."""
-    where = snapshot.without(pod)
-    checks = checks_of(where, pod)
-    return tuple(_verdict(checks, info) for info in where.infos())
+    views = [(view, checks_of(view, pod)) for view in _views(snapshot, pod)]
+    return tuple(
+        _verdict(name, [answers(checks, view.nodes[name]) for view, checks in views])
+        for name in snapshot.nodes
+    )
 
 
 def feasible(snapshot: Snapshot, pod: PodRow) -> Feasible:
     """Where a pod fits, without the reasons."""
-    said = verdicts(snapshot, pod)
+    found = levels(snapshot, pod)
+    names = snapshot.columns.names
     return Feasible(
-        tuple(one.node for one in said if one.fits),
-        tuple(one.node for one in said if one.fits is None),
+        tuple(names[at] for at in np.flatnonzero(found == FITS)),
+        tuple(names[at] for at in np.flatnonzero(found == DOUBT)),
     )
+
+
+def levels(snapshot: Snapshot, pod: PodRow) -> Levels:
+    """How a pod stands with every node, in the order of the snapshot's columns."""
+    views = [_levels(view, checks_of(view, pod)) for view in _views(snapshot, pod)]
+    return reduce(np.minimum, views)
 
 
 def admits(constraints: Constraints, node: NodeRow) -> Iterator[Answer]:
@@ -82,31 +116,127 @@ def checks_of(snapshot: Snapshot, pod: PodRow) -> list[Check]:
     return [check for check in asked if check]
 
 
+def answers(checks: Iterable[Check], info: NodeInfo) -> list[Answer]:
+    """What the checks say of a node."""
+    return [answer for check in checks for answer in check.each(info)]
+
+
+def _views(snapshot: Snapshot, pod: PodRow) -> list[Snapshot]:
+    """As it is, and as if pods were placed that the scheduler has set a node aside for.
+
+    A pod must fit both ways (`RunFilterPluginsWithNominatedPods`): such a pod may take room, and
+    may yet go elsewhere. One of lower priority counts if it waits for nothing but its volumes.
+    """
+    plain = snapshot.without(pod)
+    rivals = [one for one in _nominated(plain) if one.key != pod.key and _counts(one, pod)]
+    if not rivals:
+        return [plain]
+    crowded = plain.fork()
+    for one in rivals:
+        crowded.add_pod(one, one.nominated)
+    return [crowded, plain]
+
+
+def _nominated(snapshot: Snapshot) -> Iterator[PodRow]:
+    for one in snapshot.cluster.bucket(PodRow, "nominated", at=True):
+        if one.nominated in snapshot.nodes and one.key not in snapshot.moved:
+            yield one
+
+
+def _counts(one: PodRow, pod: PodRow) -> bool:
+    assumed = one.unschedulable_since is None
+    return assumed or one.template.priority >= pod.template.priority
+
+
+# The table
+
+
+NODE_FILTERS: tuple[NodeFilter, ...] = (
+    node_name,
+    node_unschedulable,
+    taint_toleration,
+    node_affinity,
+    node_declared_features,
+)
+"""Filters that a template and a node decide, in the scheduler's order."""
+
+
 def _node_filters(_: Snapshot, pod: PodRow) -> Check:
     constraints = constraints_of(pod.template)
-    return lambda info: admits(constraints, info.node)
+    return Check(
+        lambda info: admits(constraints, info.node),
+        lambda columns: static_levels(columns, constraints),
+    )
+
+
+def static_levels(columns: Columns, constraints: Constraints) -> Levels:
+    """What the filters say of all nodes that a template and a node decide."""
+    plain = msgspec.structs.replace(constraints, node_selector=(), node_affinity=None, node_name="")
+
+    def make() -> Levels:
+        found = columns.of_nodes(
+            lambda node: (node.taints, node.unschedulable, node.features),
+            lambda node: level_of(admits(plain, node)),
+        )
+        found = np.minimum(found, affinity_levels(columns, constraints))
+        if constraints.node_name:
+            named = np.array(columns.names) == constraints.node_name
+            found = np.minimum(found, levels_of(named))
+        return found
+
+    return columns.kept(constraints, make)
 
 
 def _unmodelled(_: Snapshot, pod: PodRow) -> Check | None:
-    doubts = tuple(Doubt(name, "NotModelled") for name in pod.template.unmodelled)
-    return (lambda _: iter(doubts)) if doubts else None
+    doubts = tuple(Doubt(name, NOT_MODELLED) for name in pod.template.unmodelled)
+    return everywhere(*doubts) if doubts else None
 
 
 FILTERS: tuple[Filter, ...] = (
     scheduling_gates,
     _node_filters,
+    node_ports,
     node_resources_fit,
+    volume_restrictions,
+    node_volume_limits,
     volume_binding,
     volume_zone,
+    pod_topology_spread,
+    inter_pod_affinity,
     _unmodelled,
 )
 """Every filter, in the scheduler's order (`apis/config/v1/default_plugins.go`)."""
 
 
-def _verdict(checks: list[Check], info: NodeInfo) -> Verdict:
-    answers = [answer for check in checks for answer in check(info)]
+# Answers
+
+
+def level_of(said: Iterable[Answer]) -> int:
+    """The level of a node of which this is said."""
+    held = list(said)
+    if any(isinstance(one, Refusal) for one in held):
+        return REFUSED
+    return DOUBT if held else FITS
+
+
+def _levels(view: Snapshot, checks: list[Check]) -> Levels:
+    """First what is known of all nodes at once, then the rest of those that are left."""
+    columns = view.columns
+    found = levels_of(columns.alive)
+    for check in checks:
+        if check.levels:
+            found = np.minimum(found, check.levels(columns))
+    slow = [check for check in checks if not check.levels]
+    for at in np.flatnonzero(found != REFUSED) if slow else ():
+        info = view.nodes[columns.names[at]]
+        found[at] = min(found[at], level_of(answers(slow, info)))
+    return found
+
+
+def _verdict(name: str, views: list[list[Answer]]) -> Verdict:
+    said = dict.fromkeys(one for answers in views for one in answers)
     return Verdict(
-        info.name,
-        tuple(one for one in answers if isinstance(one, Refusal)),
-        tuple(one for one in answers if isinstance(one, Doubt)),
+        name,
+        tuple(one for one in said if isinstance(one, Refusal)),
+        tuple(one for one in said if isinstance(one, Doubt)),
     )

@@ -4,11 +4,15 @@ Source: kube-scheduler 1.37 `pkg/scheduler/backend/cache/snapshot.go`, `framewor
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import cast
 
 import msgspec
 
 from clusteraudit.model.cluster import Cluster, derived
+from clusteraudit.model.constraints import HostPort, PodTerm
 from clusteraudit.model.rows import Amounts, Key, NodeRow, PodRow
+from clusteraudit.model.selectors import Labels, LabelSelector
+from clusteraudit.simulate.columns import Columns
 
 SLOTS = "pods"
 """The resource of which every pod takes one."""
@@ -21,6 +25,7 @@ class NodeInfo(msgspec.Struct, frozen=True, gc=False):
     pods: tuple[PodRow, ...]
     free: Mapping[str, int]
     """What is left by resource, pod slots included; negative where the node is overcommitted."""
+    ports: frozenset[HostPort]
 
     @property
     def name(self) -> str:
@@ -31,6 +36,10 @@ class NodeInfo(msgspec.Struct, frozen=True, gc=False):
         """What is left of a resource, 0 where the node has none of it."""
         return self.free.get(resource, 0)
 
+    def label(self, key: str) -> str | None:
+        """The value of a label of the node."""
+        return self.node.labels.get(key)
+
 
 def info_of(node: NodeRow, pods: Iterable[PodRow]) -> NodeInfo:
     """A node with these pods on it."""
@@ -40,7 +49,8 @@ def info_of(node: NodeRow, pods: Iterable[PodRow]) -> NodeInfo:
         for resource, amount in pod.template.requests:
             free[resource] = free.get(resource, 0) - amount
     free[SLOTS] = free.get(SLOTS, 0) - len(held)
-    return NodeInfo(node, held, free)
+    ports = frozenset(port for pod in held for port in pod.template.host_ports)
+    return NodeInfo(node, held, free, ports)
 
 
 @derived
@@ -57,6 +67,12 @@ def free(cluster: Cluster, name: str) -> Amounts:
     return tuple(sorted(info.free.items())) if info else ()
 
 
+Placed = tuple[PodRow, NodeInfo]
+"""A pod, and the node that it is on."""
+Repelling = tuple[str, tuple[PodTerm, ...]]
+"""The namespace and the anti-affinity of pods that have both in common."""
+
+
 class Snapshot:
     """Nodes by name, at one moment. What is changed is a fork; the snapshot itself never is.
 
@@ -67,27 +83,37 @@ class Snapshot:
     def __init__(self, cluster: Cluster, nodes: Mapping[str, NodeInfo]) -> None:
         self.cluster = cluster
         self.nodes = nodes
-        self.moved: Mapping[Key, str | None] = {}
-        """Pods that are elsewhere than the cluster says, and where: None for nowhere."""
+        self.moved: Mapping[Key, tuple[PodRow, str] | None] = {}
+        """Pods that are elsewhere than the cluster says: the pod as it is there, None for gone."""
+        self._columns: Columns | None = None
 
     def fork(self) -> "Fork":
         """A copy to change."""
         return Fork(self)
 
-    def known(self, kind: str) -> bool:
-        """Whether what is not held of a kind does not exist."""
-        return self.cluster.complete(kind)
+    @property
+    def columns(self) -> Columns:
+        """The nodes as columns, made at the first asking."""
+        if self._columns is None:
+            infos = self.nodes.values()
+            self._columns = Columns((one.node for one in infos), (one.free for one in infos))
+        return self._columns
 
-    def node_of(self, pod: Key) -> str | None:
-        """The node that a pod is on, None where it is on none."""
-        if pod in self.moved:
-            return self.moved[pod]
-        row = self.cluster.find(PodRow, "Pod", *pod)
-        return row.node if row and row.active and row.node in self.nodes else None
+    def known(self, *kinds: str) -> bool:
+        """Whether what is not held of these kinds does not exist."""
+        return all(self.cluster.complete(kind) for kind in kinds)
 
     def infos(self) -> Iterator[NodeInfo]:
         """Every node, by name."""
         return iter(self.nodes.values())
+
+    def node_of(self, pod: Key) -> str | None:
+        """The node that a pod is on, None where it is on none."""
+        if pod in self.moved:
+            moved = self.moved[pod]
+            return moved[1] if moved else None
+        row = self.cluster.find(PodRow, "Pod", *pod)
+        return row.node if row and row.active and row.node in self.nodes else None
 
     def without(self, pod: PodRow) -> "Snapshot":
         """As if the pod had to be placed again: its own share is released."""
@@ -97,48 +123,87 @@ class Snapshot:
         fork.remove_pod(pod.key)
         return fork
 
+    def matching(self, namespaces: Iterable[str], selector: LabelSelector) -> Iterator[Placed]:
+        """Pods on nodes that a selector selects in these namespaces."""
+        inside = tuple(dict.fromkeys(namespaces))
+        for namespace in inside:
+            for labels in self.cluster.group("pods_by_labels", namespace):
+                if isinstance(labels, Labels) and selector.matches(labels):
+                    yield from self._here("pods_by_labels", (namespace, labels))
+        for pod, info in self._added():
+            if pod.namespace in inside and selector.matches(pod.template.labels):
+                yield pod, info
+
+    def namespaces(self) -> tuple[str, ...]:
+        """Namespaces that hold pods."""
+        held = (one for one in self.cluster.groups("pods_by_labels") if isinstance(one, str))
+        return (*held, *(pod.namespace for pod, _ in self._added()))
+
+    def repelling(self) -> Iterator[tuple[Repelling, Iterator[Placed]]]:
+        """Pods on nodes that keep others away: what they have in common, and which they are."""
+        for one in self.cluster.group("repelling", ""):
+            yield cast("Repelling", one), self._here("repelling", ("", one))
+        for pod, info in self._added():
+            if pod.template.anti_affinity:
+                yield (pod.namespace, pod.template.anti_affinity), iter([(pod, info)])
+
+    def _here(self, index: str, at: tuple[object, object]) -> Iterator[Placed]:
+        """Pods of an index that are where the cluster says."""
+        for pod in self.cluster.bucket(PodRow, index, at):
+            info = self.nodes.get(pod.node) if pod.node and pod.active else None
+            if info and not (self.moved and pod.key in self.moved):
+                yield pod, info
+
+    def _added(self) -> Iterator[Placed]:
+        return ((one[0], self.nodes[one[1]]) for one in self.moved.values() if one)
+
 
 class Fork(Snapshot):
     """A snapshot that can be changed; what it was made of stays as it is."""
 
     nodes: dict[str, NodeInfo]
-    moved: dict[Key, str | None]
+    moved: dict[Key, tuple[PodRow, str] | None]
 
     def __init__(self, base: Snapshot) -> None:
         super().__init__(base.cluster, dict(base.nodes))
         self.moved = dict(base.moved)
+        self._columns = base.columns.copy()
 
     def add_pod(self, pod: PodRow, node: str) -> None:
-        """Put a pod onto a node."""
+        """Put a pod onto a node; one that is on another must be taken off it first."""
         info = self.nodes[node]
-        self._put(info.node, (*info.pods, pod))
-        self.moved[pod.key] = node
+        self._put(info_of(info.node, (*info.pods, pod)))
+        self.moved[pod.key] = (pod, node)
 
     def remove_pod(self, pod: Key) -> None:
         """Take a pod off its node."""
         name = self.node_of(pod)
         if name is not None:
             info = self.nodes[name]
-            self._put(info.node, (one for one in info.pods if one.key != pod))
+            self._put(info_of(info.node, (one for one in info.pods if one.key != pod)))
         self.moved[pod] = None
 
     def remove_node(self, name: str) -> None:
         """Take a node away, and with it the pods on it."""
         for pod in self.nodes.pop(name).pods:
             self.moved[pod.key] = None
+        self.columns.alive[self.columns.index[name]] = False
 
     def replace_node(self, node: NodeRow) -> None:
         """Let a node be otherwise; its pods stay."""
-        self._put(node, self.nodes[node.name].pods)
+        self.nodes[node.name] = info_of(node, self.nodes[node.name].pods)
+        self._columns = None
 
     def add_node(self, node: NodeRow, pods: Iterable[PodRow] = ()) -> None:
         """Add a node; its name must be new."""
-        self._put(node, ())
+        self.nodes[node.name] = info_of(node, ())
+        self._columns = None
         for pod in pods:
             self.add_pod(pod, node.name)
 
-    def _put(self, node: NodeRow, pods: Iterable[PodRow]) -> None:
-        self.nodes[node.name] = info_of(node, pods)
+    def _put(self, info: NodeInfo) -> None:
+        self.nodes[info.name] = info
+        self.columns.put(self.columns.index[info.name], info.free)
 
 
 @derived

@@ -38,6 +38,7 @@ from clusteraudit.rules.kit import (
     sound,
 )
 from clusteraudit.simulate.fit import refusals
+from clusteraudit.simulate.schedule import READS
 
 
 class PodPendingSettings(Settings):
@@ -61,8 +62,7 @@ class PodPendingSettings(Settings):
         "StatefulSet",
         "DaemonSet",
         "Job",
-        "PersistentVolumeClaim",
-        "PersistentVolume",
+        *(kind for kind in READS if kind not in {"Pod", "Node"}),
     ),
     message="{subject}: {waiting} no node ({names}): {why}.",
     remedy="Make room on a node that could take it, or relax what refuses it; "

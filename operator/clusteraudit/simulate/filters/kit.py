@@ -5,12 +5,14 @@ node; None where it has nothing to say of this pod. A refusal is sound: the node
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import msgspec
 
 from clusteraudit.model.rows import Amounts, NodeRow, PodRow, PodTemplate
 from clusteraudit.model.selectors import NodeSelector, Requirement
 from clusteraudit.model.tolerations import Toleration
+from clusteraudit.simulate.columns import Columns, Levels
 from clusteraudit.simulate.snapshot import NodeInfo, Snapshot
 
 
@@ -34,8 +36,21 @@ class Doubt(msgspec.Struct, frozen=True, gc=False):
     missing: str
 
 
+NOT_MODELLED = "NotModelled"
+
 Answer = Refusal | Doubt
-Check = Callable[[NodeInfo], Iterator[Answer]]
+Each = Callable[[NodeInfo], Iterator[Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What a filter says of one node with its reasons, and of all nodes without."""
+
+    each: Each
+    levels: Callable[[Columns], Levels] | None = None
+    """None where a node must be asked by itself."""
+
+
 Filter = Callable[[Snapshot, PodRow], Check | None]
 
 
@@ -45,14 +60,19 @@ class Constraints(msgspec.Struct, frozen=True, gc=False):
     node_selector: tuple[Requirement, ...] = ()
     node_affinity: NodeSelector | None = None
     tolerations: tuple[Toleration, ...] = ()
+    node_name: str = ""
+    features: tuple[str, ...] = ()
 
 
 def constraints_of(template: PodTemplate) -> Constraints:
     """The constraints of a template, shared by all that are equal."""
-    return Constraints(template.node_selector, template.node_affinity, template.tolerations)
-
-
-NodeFilter = Callable[[Constraints, NodeRow], Iterator[Answer]]
+    return Constraints(
+        template.node_selector,
+        template.node_affinity,
+        template.tolerations,
+        template.node_name,
+        template.features,
+    )
 
 
 class Shape(msgspec.Struct, frozen=True, gc=False):
@@ -65,3 +85,11 @@ class Shape(msgspec.Struct, frozen=True, gc=False):
 def shape_of(template: PodTemplate) -> Shape:
     """The shape of a template."""
     return Shape(template.requests, constraints_of(template))
+
+
+NodeFilter = Callable[[Constraints, NodeRow], Iterator[Answer]]
+
+
+def everywhere(*answers: Answer) -> Check:
+    """The same answers of every node."""
+    return Check(lambda _: iter(answers))

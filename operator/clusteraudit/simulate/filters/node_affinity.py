@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from clusteraudit.model.rows import NodeRow
+from clusteraudit.simulate.columns import Columns, Levels, levels_of
 from clusteraudit.simulate.filters.kit import Answer, Constraints, Refusal
 
 NAME = "NodeAffinity"
@@ -16,3 +17,14 @@ def node_affinity(constraints: Constraints, node: NodeRow) -> Iterator[Answer]:
         yield Refusal(NAME, "NodeSelectorMismatch", f"node selector {unmet[0]} does not match")
     elif affinity is not None and not affinity.matches(node.name, node.labels):
         yield Refusal(NAME, "NodeAffinityMismatch", "node affinity does not match")
+
+
+def affinity_levels(columns: Columns, constraints: Constraints) -> Levels:
+    """The same of all nodes."""
+    selector, affinity = constraints.node_selector, constraints.node_affinity
+
+    def make() -> Levels:
+        mask = columns.selected(selector)
+        return levels_of(mask if affinity is None else mask & columns.admitted(affinity))
+
+    return columns.kept((NAME, selector, affinity), make)

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from clusteraudit.model.rows import NodeRow
-from clusteraudit.model.tolerations import untolerated
+from clusteraudit.model.tolerations import Toleration, untolerated
+from clusteraudit.simulate.columns import FITS, REFUSED, Columns, Levels
 from clusteraudit.simulate.filters.kit import Answer, Constraints, Refusal
 
 NAME = "TaintToleration"
@@ -14,3 +15,14 @@ def taint_toleration(constraints: Constraints, node: NodeRow) -> Iterator[Answer
     taint = untolerated(node.taints, constraints.tolerations)
     if taint is not None:
         yield Refusal(NAME, "UntoleratedTaint", f"taint {taint}")
+
+
+def toleration_levels(columns: Columns, tolerations: tuple[Toleration, ...]) -> Levels:
+    """The same of all nodes."""
+
+    def ask(node: NodeRow) -> int:
+        return FITS if untolerated(node.taints, tolerations) is None else REFUSED
+
+    return columns.kept(
+        (NAME, tolerations), lambda: columns.of_nodes(lambda node: node.taints, ask)
+    )
