@@ -142,14 +142,20 @@ def is_cluster_dns(service: rows.ServiceRow) -> bool:
 
 def _repelling(row: Row) -> Hashable | None:
     """Namespace and terms of pods that keep others away."""
-    if isinstance(row, PodRow) and row.node and row.active and row.template.anti_affinity:
+    if isinstance(row, PodRow) and row.on and row.active and row.template.anti_affinity:
         return ("", (row.namespace, row.template.anti_affinity))
     return None
 
 
+def _assumed(row: Row) -> Hashable | None:
+    return row.nominated if isinstance(row, PodRow) and row.assumed else None
+
+
 def _nominated(row: Row) -> Hashable | None:
-    waits = isinstance(row, PodRow) and row.nominated and row.active and not row.node
-    return True if waits else None
+    """Pods that wait for their victims to leave."""
+    if isinstance(row, PodRow) and row.nominated and row.active and not row.node:
+        return None if row.assumed else True
+    return None
 
 
 def _storage_class(row: Row) -> Hashable | None:
@@ -173,6 +179,7 @@ INDEXES: Mapping[str, Index] = {
     "templates_by_labels": Index(WORKLOADS, _labels),
     "unplaced": Index(("Pod",), _waiting),
     "repelling": Index(("Pod",), _repelling),
+    "assumed_on": Index(("Pod",), _assumed),
     "nominated": Index(("Pod",), _nominated),
     "volumes_of_class": Index(("PersistentVolume",), _storage_class),
     "capacities_of_class": Index(("CSIStorageCapacity",), _storage_class),

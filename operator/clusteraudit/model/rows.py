@@ -167,6 +167,20 @@ class PodRow(Row, frozen=True, gc=False, kw_only=True):
         return self.phase not in {"Succeeded", "Failed"}
 
     @property
+    def assumed(self) -> bool:
+        """Whether the scheduler has chosen a node, and only the binding is still to come.
+
+        A node is set aside for a pod that found none as well, while its victims leave.
+        """
+        waits = bool(self.nominated) and not self.node and self.active
+        return waits and self.unschedulable_since is None
+
+    @property
+    def on(self) -> str:
+        """The node whose room it takes, as the scheduler counts; empty for none."""
+        return self.node or (self.nominated if self.assumed else "")
+
+    @property
     def unplaced(self) -> bool:
         """Whether it waits for a node."""
         return self.active and not self.node and not self.terminating and not self.gates

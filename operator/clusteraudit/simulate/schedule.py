@@ -5,7 +5,6 @@ bound where something is in doubt: evidence that is missing, or what the engine 
 """
 
 from collections.abc import Iterable, Iterator
-from functools import reduce
 
 import msgspec
 import numpy as np
@@ -83,7 +82,7 @@ def verdicts(snapshot: Snapshot, pod: PodRow) -> tuple[Verdict, ...]:
     """The verdict of every node, by name; a pod that has a node is placed again."""
     views = [(view, checks_of(view, pod)) for view in _views(snapshot, pod)]
     return tuple(
-        _verdict(name, [answers(checks, view.nodes[name]) for view, checks in views])
+        _verdict(name, *(answers(checks, view.nodes[name]) for view, checks in views))
         for name in snapshot.nodes
     )
 
@@ -100,8 +99,10 @@ def feasible(snapshot: Snapshot, pod: PodRow) -> Feasible:
 
 def levels(snapshot: Snapshot, pod: PodRow) -> Levels:
     """How a pod stands with every node, in the order of the snapshot's columns."""
-    views = [_levels(view, checks_of(view, pod)) for view in _views(snapshot, pod)]
-    return reduce(np.minimum, views)
+    now, *later = (_levels(view, checks_of(view, pod)) for view in _views(snapshot, pod))
+    for one in later:
+        now = np.minimum(now, np.maximum(one, DOUBT))
+    return now
 
 
 def admits(constraints: Constraints, node: NodeRow) -> Iterator[Answer]:
@@ -122,17 +123,18 @@ def answers(checks: Iterable[Check], info: NodeInfo) -> list[Answer]:
 
 
 def _views(snapshot: Snapshot, pod: PodRow) -> list[Snapshot]:
-    """As it is, and as if pods were placed that the scheduler has set a node aside for.
+    """As if pods were placed that a node is set aside for, then as if they were not.
 
-    A pod must fit both ways (`RunFilterPluginsWithNominatedPods`): such a pod may take room, and
-    may yet go elsewhere. One of lower priority counts if it waits for nothing but its volumes.
+    A pod must fit both ways (`RunFilterPluginsWithNominatedPods`): such a pod takes room from those
+    that do not come before it, and may yet go elsewhere.
     """
     plain = snapshot.without(pod)
-    rivals = [one for one in _nominated(plain) if one.key != pod.key and _counts(one, pod)]
-    if not rivals:
+    rivals = [one for one in _nominated(plain) if one.key != pod.key]
+    ahead = [one for one in rivals if one.template.priority >= pod.template.priority]
+    if not ahead:
         return [plain]
     crowded = plain.fork()
-    for one in rivals:
+    for one in ahead:
         crowded.add_pod(one, one.nominated)
     return [crowded, plain]
 
@@ -141,11 +143,6 @@ def _nominated(snapshot: Snapshot) -> Iterator[PodRow]:
     for one in snapshot.cluster.bucket(PodRow, "nominated", at=True):
         if one.nominated in snapshot.nodes and one.key not in snapshot.moved:
             yield one
-
-
-def _counts(one: PodRow, pod: PodRow) -> bool:
-    assumed = one.unschedulable_since is None
-    return assumed or one.template.priority >= pod.template.priority
 
 
 # The table
@@ -233,8 +230,15 @@ def _levels(view: Snapshot, checks: list[Check]) -> Levels:
     return found
 
 
-def _verdict(name: str, views: list[list[Answer]]) -> Verdict:
-    said = dict.fromkeys(one for answers in views for one in answers)
+def _verdict(name: str, now: list[Answer], *later: list[Answer]) -> Verdict:
+    """That a pod would be missed which may have its node already is no refusal, only a doubt."""
+    missed = (
+        Doubt(one.filter, "NominatedPod") if isinstance(one, Refusal) else one
+        for answers in later
+        for one in answers
+        if one not in now
+    )
+    said = dict.fromkeys((*now, *missed))
     return Verdict(
         name,
         tuple(one for one in said if isinstance(one, Refusal)),

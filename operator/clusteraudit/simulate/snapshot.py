@@ -19,7 +19,7 @@ SLOTS = "pods"
 
 
 class NodeInfo(msgspec.Struct, frozen=True, gc=False):
-    """A node and the pods on it; terminating pods count, pods that have ended do not."""
+    """A node and the pods on it; terminating and assumed pods count, those that ended do not."""
 
     node: NodeRow
     pods: tuple[PodRow, ...]
@@ -57,7 +57,10 @@ def info_of(node: NodeRow, pods: Iterable[PodRow]) -> NodeInfo:
 def node_info(cluster: Cluster, name: str) -> NodeInfo | None:
     """A node and what runs on it; None where the model holds no such node."""
     node = cluster.find(NodeRow, "Node", "", name)
-    return info_of(node, cluster.bucket(PodRow, "pods_on", name)) if node else None
+    if node is None:
+        return None
+    assumed = cluster.bucket(PodRow, "assumed_on", name)
+    return info_of(node, (*cluster.bucket(PodRow, "pods_on", name), *assumed))
 
 
 @derived
@@ -113,7 +116,7 @@ class Snapshot:
             moved = self.moved[pod]
             return moved[1] if moved else None
         row = self.cluster.find(PodRow, "Pod", *pod)
-        return row.node if row and row.active and row.node in self.nodes else None
+        return row.on if row and row.active and row.on in self.nodes else None
 
     def without(self, pod: PodRow) -> "Snapshot":
         """As if the pod had to be placed again: its own share is released."""
@@ -150,7 +153,7 @@ class Snapshot:
     def _here(self, index: str, at: tuple[object, object]) -> Iterator[Placed]:
         """Pods of an index that are where the cluster says."""
         for pod in self.cluster.bucket(PodRow, index, at):
-            info = self.nodes.get(pod.node) if pod.node and pod.active else None
+            info = self.nodes.get(pod.on) if pod.on and pod.active else None
             if info and not (self.moved and pod.key in self.moved):
                 yield pod, info
 
