@@ -194,25 +194,21 @@ def test_upgrade_and_rollback_keep_what_was_seen_first(plane: ControlPlane, tmp_
 
     with operator:
         plane.wait(lambda: since(plane), 40, "a report in an older definition")
-        assert conditions(plane)["SchemaCurrent"] == "False"
-        remedy = next(
-            one["message"]
-            for one in status_of(plane)["conditions"]
-            if one["type"] == "SchemaCurrent"
-        )
-    before = since(plane)
+        told = {one["type"]: one for one in status_of(plane)["conditions"]}["SchemaCurrent"]
+        assert told["status"] == "False"
+    before, written = since(plane), status_of(plane)["lastAuditTime"]
     time.sleep(2)  # so that a finding that were seen anew would have another time
 
     plane.helm("upgrade", *release, str(CHART), "--reset-then-reuse-values")
     definition = subprocess.run(
         [sys.executable, "-m", "clusteraudit", "crd"], check=True, capture_output=True, text=True
     ).stdout
-    _, _, applying = remedy.partition("| kubectl ")
-    plane.kubectl(*applying.strip("`").split(), input=definition)
     with operator:
-        plane.wait(
-            lambda: conditions(plane).get("SchemaCurrent") == "True", 40, "a current definition"
-        )
+        plane.wait(lambda: status_of(plane)["lastAuditTime"] > written, 40, "a report after it")
+        assert since(plane) == before
+        _, _, applying = told["message"].partition("| kubectl ")
+        plane.kubectl(*applying.strip("`").split(), input=definition)
+        plane.wait(lambda: conditions(plane)["SchemaCurrent"] == "True", 60, "the new definition")
         assert since(plane) == before
         assert status_of(plane)["ledger"]
         written = status_of(plane)["lastAuditTime"]

@@ -279,7 +279,7 @@ def _verdicts(
             "Current",
             "Outdated",
             "the installed CRD is older than the operator: "
-            "`cluster-audit crd | kubectl apply --server-side -f -`",
+            "`cluster-audit crd | kubectl apply --server-side --force-conflicts -f -`",
         ),
         "InputsSynced": _verdict(not behind, "Synced", "Behind", ", ".join(behind)),
         "Complete": _verdict(not unsure, "AllTold", "SomeUnknown", ", ".join(unsure)),
