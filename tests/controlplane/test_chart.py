@@ -50,12 +50,11 @@ def plane() -> Iterator[ControlPlane]:
 
 @pytest.fixture(autouse=True)
 def clean(plane: ControlPlane) -> Iterator[None]:
-    """Nothing of the chart is there before a test, nor after it."""
+    """Nothing of the chart is left for the next test, even where this one failed."""
     yield
     plane.helm("uninstall", RELEASE, "-n", NAMESPACE, "--ignore-not-found")
     plane.kubectl("delete", "crd", CRD, "--ignore-not-found")
-    plane.kubectl("delete", "clusterrole,clusterrolebinding", "-l", LABEL, "--ignore-not-found")
-    plane.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")
+    plane.kubectl("delete", "clusterrole,clusterrolebinding", "-l", LABEL)
 
 
 LABEL = f"app.kubernetes.io/instance={RELEASE}"
@@ -232,3 +231,57 @@ def remaining(plane: ControlPlane) -> set[str]:
     definition = plane.kubectl("get", "crd", CRD, "-o", "name", "--ignore-not-found").split()
     reports = plane.kubectl("get", PLURAL, "-o", "name").split() if definition else []
     return {*labelled, *definition, *reports}
+
+
+def uninstall(plane: ControlPlane) -> None:
+    plane.helm("uninstall", RELEASE, "-n", NAMESPACE, "--wait", "--timeout", "30s")
+
+
+def delete_definition(plane: ControlPlane) -> None:
+    plane.kubectl(*documented("kubectl delete crd"), "--timeout=30s")
+
+
+def delete_namespace(plane: ControlPlane) -> None:
+    plane.kubectl("delete", "namespace", NAMESPACE, "--timeout=60s")
+
+
+def sweep(plane: ControlPlane) -> None:
+    plane.kubectl(*documented("kubectl delete clusterrole"), "--timeout=30s")
+
+
+def documented(start: str) -> list[str]:
+    """The arguments of a command as the page has it."""
+    lines = (CHART.parents[1] / "docs" / "install.md").read_text().splitlines()
+    return next(line for line in lines if line.startswith(start)).split()[1:]
+
+
+STEPS = {
+    "release first": (uninstall, delete_definition),
+    "definition first": (delete_definition, uninstall),
+    "namespace first": (delete_namespace, sweep, delete_definition),
+}
+STEP_SECONDS = 20.0
+"""Within which a step must be done; it takes less than one, and a namespace less than ten."""
+
+
+@pytest.mark.parametrize("alive", [True, False], ids=["running", "dead"])
+@pytest.mark.parametrize("order", STEPS)
+def test_removal_in_any_order_leaves_nothing(
+    plane: ControlPlane, tmp_path: Path, order: str, alive: bool
+) -> None:
+    with Operator(install(plane, report=SPEC), tmp_path / "log") as operator:
+        plane.wait(lambda: conditions(plane).get("Ready") == "True", INSTALLED, "a report")
+        if not alive:
+            operator.stop()
+        for step in STEPS[order]:
+            start = time.monotonic()
+            step(plane)
+            assert time.monotonic() - start < STEP_SECONDS
+        assert remaining(plane) == set()
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def test_what_helm_leaves_is_the_definition_alone(plane: ControlPlane) -> None:
+    install(plane)
+    uninstall(plane)
+    assert remaining(plane) == {f"customresourcedefinition.apiextensions.k8s.io/{CRD}"}
