@@ -77,7 +77,7 @@ demo: demo-needs .venv/stamp ## break a local cluster and see the audit name the
 	@KEEP=$(KEEP) $(PYTHON_RUN) -m demo
 
 demo-needs:
-	@echo "The demo fetches Go 1.26 if there is none. First time: 7 GB of disk, 8 minutes on two cores; later:" \
+	@echo "The demo fetches Go 1.26 if there is none. First time: 7 GB of disk, 10 minutes on two cores; later:" \
 	  "0.5 GB, half a minute. Ctrl-C at any time leaves nothing running."
 
 .PHONY: cluster-up cluster-down cluster-status

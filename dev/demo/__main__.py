@@ -135,7 +135,7 @@ def act_two(*, keep: bool) -> None:
             apply(plane, stage.everything())
             start = time.monotonic()
             chart(plane, folder / "values.yaml")
-            print(f"The operator runs with the token of {USER}, and nothing else.")
+            title("The operator, with the token of the chart's ServiceAccount and nothing else")
             with Operator(plane.kubeconfig_for(USER), folder / "operator.log") as operator:
                 until(lambda: "conditions" in status_of(plane), "the first report")
                 took = time.monotonic() - start
@@ -158,8 +158,9 @@ def chart(plane: ControlPlane, values: Path) -> None:
     spec = {"publishInterval": 1, "rules": stage.eager(catalogue())}
     values.write_text(json.dumps({**HOME_VALUES, "report": {"spec": spec}}))
     folder = str(CHART.relative_to(Path.cwd()))
+    print("(values.yaml: rules that wait do not, and what is new is published each second)")
     print(f"$ helm install {RELEASE} {folder} -n {NAMESPACE} -f {values.name}", flush=True)
-    print(plane.helm("install", RELEASE, folder, "-n", NAMESPACE, "-f", str(values)))
+    print(plane.helm("install", RELEASE, folder, "-n", NAMESPACE, "-f", str(values)).rstrip())
 
 
 def show(plane: ControlPlane, operator: Operator) -> None:
@@ -167,7 +168,7 @@ def show(plane: ControlPlane, operator: Operator) -> None:
     codes = {rule.code for rule in catalogue()}
     until(lambda: codes <= {one["rule"] for one in _findings(plane)}, "every rule's finding")
     kubectl(plane, "get", "car")
-    columns = "{.severity}{'\\t'}{.message}{'\\n'}"
+    columns = r'{.severity}{"\t"}{.message}{"\n"}'
     path = "jsonpath={range .status.findings[*]}" + columns + "{end}"
     kubectl(plane, "get", "car", "cluster", "-o", path)
     kubectl(
@@ -176,7 +177,7 @@ def show(plane: ControlPlane, operator: Operator) -> None:
         "car",
         "cluster",
         "-o",
-        "jsonpath={range .status.chains[*]}{.summary}{'\\n'}{end}",
+        r'jsonpath={range .status.chains[*]}{.summary}{"\n"}{end}',
     )
     title("One cause is mended: the budget lets a pod go")
     rule = next(one for one in catalogue() if one.name == MEND)
@@ -258,7 +259,7 @@ def run(*command: str) -> None:
 def kubectl(plane: ControlPlane, *arguments: str) -> None:
     """Show a kubectl command, then run it."""
     said = " ".join(f"'{one}'" if "{" in one else one for one in arguments)
-    print(f"\n$ kubectl {said}\n{plane.kubectl(*arguments)}", flush=True)
+    print(f"\n$ kubectl {said}\n{plane.kubectl(*arguments).rstrip()}", flush=True)
 
 
 if __name__ == "__main__":

@@ -50,12 +50,11 @@ def plane() -> Iterator[ControlPlane]:
 
 @pytest.fixture(autouse=True)
 def clean(plane: ControlPlane) -> Iterator[None]:
-    """Nothing of the chart is there before a test, nor after it."""
+    """Nothing of the chart is left for the next test, even where this one failed."""
     yield
     plane.helm("uninstall", RELEASE, "-n", NAMESPACE, "--ignore-not-found")
     plane.kubectl("delete", "crd", CRD, "--ignore-not-found")
-    plane.kubectl("delete", "clusterrole,clusterrolebinding", "-l", LABEL, "--ignore-not-found")
-    plane.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")
+    plane.kubectl("delete", "clusterrole,clusterrolebinding", "-l", LABEL)
 
 
 LABEL = f"app.kubernetes.io/instance={RELEASE}"
@@ -194,25 +193,21 @@ def test_upgrade_and_rollback_keep_what_was_seen_first(plane: ControlPlane, tmp_
 
     with operator:
         plane.wait(lambda: since(plane), 40, "a report in an older definition")
-        assert conditions(plane)["SchemaCurrent"] == "False"
-        remedy = next(
-            one["message"]
-            for one in status_of(plane)["conditions"]
-            if one["type"] == "SchemaCurrent"
-        )
-    before = since(plane)
+        told = {one["type"]: one for one in status_of(plane)["conditions"]}["SchemaCurrent"]
+        assert told["status"] == "False"
+    before, written = since(plane), status_of(plane)["lastAuditTime"]
     time.sleep(2)  # so that a finding that were seen anew would have another time
 
     plane.helm("upgrade", *release, str(CHART), "--reset-then-reuse-values")
     definition = subprocess.run(
         [sys.executable, "-m", "clusteraudit", "crd"], check=True, capture_output=True, text=True
     ).stdout
-    _, _, applying = remedy.partition("| kubectl ")
-    plane.kubectl(*applying.strip("`").split(), input=definition)
     with operator:
-        plane.wait(
-            lambda: conditions(plane).get("SchemaCurrent") == "True", 40, "a current definition"
-        )
+        plane.wait(lambda: status_of(plane)["lastAuditTime"] > written, 40, "a report after it")
+        assert since(plane) == before
+        _, _, applying = told["message"].partition("| kubectl ")
+        plane.kubectl(*applying.strip("`").split(), input=definition)
+        plane.wait(lambda: conditions(plane)["SchemaCurrent"] == "True", 60, "the new definition")
         assert since(plane) == before
         assert status_of(plane)["ledger"]
         written = status_of(plane)["lastAuditTime"]
@@ -236,3 +231,57 @@ def remaining(plane: ControlPlane) -> set[str]:
     definition = plane.kubectl("get", "crd", CRD, "-o", "name", "--ignore-not-found").split()
     reports = plane.kubectl("get", PLURAL, "-o", "name").split() if definition else []
     return {*labelled, *definition, *reports}
+
+
+def uninstall(plane: ControlPlane) -> None:
+    plane.helm("uninstall", RELEASE, "-n", NAMESPACE, "--wait", "--timeout", "30s")
+
+
+def delete_definition(plane: ControlPlane) -> None:
+    plane.kubectl(*documented("kubectl delete crd"), "--timeout=30s")
+
+
+def delete_namespace(plane: ControlPlane) -> None:
+    plane.kubectl("delete", "namespace", NAMESPACE, "--timeout=60s")
+
+
+def sweep(plane: ControlPlane) -> None:
+    plane.kubectl(*documented("kubectl delete clusterrole"), "--timeout=30s")
+
+
+def documented(start: str) -> list[str]:
+    """The arguments of a command as the page has it."""
+    lines = (CHART.parents[1] / "docs" / "install.md").read_text().splitlines()
+    return next(line for line in lines if line.startswith(start)).split()[1:]
+
+
+STEPS = {
+    "release first": (uninstall, delete_definition),
+    "definition first": (delete_definition, uninstall),
+    "namespace first": (delete_namespace, sweep, delete_definition),
+}
+STEP_SECONDS = 20.0
+"""Within which a step must be done; it takes less than one, and a namespace less than ten."""
+
+
+@pytest.mark.parametrize("alive", [True, False], ids=["running", "dead"])
+@pytest.mark.parametrize("order", STEPS)
+def test_removal_in_any_order_leaves_nothing(
+    plane: ControlPlane, tmp_path: Path, order: str, alive: bool
+) -> None:
+    with Operator(install(plane, report=SPEC), tmp_path / "log") as operator:
+        plane.wait(lambda: conditions(plane).get("Ready") == "True", INSTALLED, "a report")
+        if not alive:
+            operator.stop()
+        for step in STEPS[order]:
+            start = time.monotonic()
+            step(plane)
+            assert time.monotonic() - start < STEP_SECONDS
+        assert remaining(plane) == set()
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def test_what_helm_leaves_is_the_definition_alone(plane: ControlPlane) -> None:
+    install(plane)
+    uninstall(plane)
+    assert remaining(plane) == {f"customresourcedefinition.apiextensions.k8s.io/{CRD}"}

@@ -31,7 +31,7 @@ def rules(
 
 
 def crd() -> None:
-    """Print the CustomResourceDefinition, for `kubectl apply --server-side -f -`."""
+    """Print the CustomResourceDefinition: `kubectl apply --server-side --force-conflicts -f -`."""
     typer.echo(
         yaml.dump(definition(), Dumper=yaml.CSafeDumper, sort_keys=False, width=100), nl=False
     )

@@ -18,6 +18,8 @@ from clusteraudit.report.status import digest, dump, status
 HEARTBEAT = 600.0
 """Seconds after which counts and times are written though nothing else changed."""
 _RETRY = 5.0
+_RENEWED = 30.0
+"""Seconds between looks at a CRD that did not know every field: somebody may renew it."""
 
 _log = structlog.get_logger(__name__)
 
@@ -82,43 +84,60 @@ class Publisher:
         return last.at + report.view.spec.publish_interval - time.monotonic()
 
     async def _publish(self, report: Known, result: AuditResult) -> float:
+        behind = not report.view.schema_current
+        if behind and await self._renewed(result, report):
+            report = self._reports.renewed(report)
         made = status(result, self._engine.catalogue, report.view)
         last = self._last.get(report.name)
-        mark = digest(made)
-        if last and (last.uid, last.digest) == (report.uid, mark):
+        if last and (last.uid, last.digest) == (report.uid, digest(made)):
             rest = last.at + HEARTBEAT - time.monotonic()
             if rest > 0 and last.generation == report.view.generation:
-                return rest
-        if not await self._write(report, made):
+                return min(rest, _RENEWED) if behind else rest
+        written = await self._write(report, made)
+        if written is None:
             return _RETRY
         generation = report.view.generation
-        self._last[report.name] = _Last(report.uid, mark, generation, time.monotonic())
+        self._last[report.name] = _Last(report.uid, digest(written), generation, time.monotonic())
         return float(report.view.spec.publish_interval)
 
-    async def _write(self, report: Known, made: Status) -> bool:
+    async def _write(self, report: Known, made: Status) -> Status | None:
+        """The status as it was written; nothing if it was not."""
         try:
-            version = await self._apply(report, made)
+            version, made = await self._apply(report, made)
         except NotFoundError:
             self._reports.lose(report.name, report.uid)
-            return True
+            return made
         except (ApiError, UnreachableError, OutdatedSchemaError) as error:
             self.failures += 1
             _log.warning("status not written", report=report.name, error=str(error))
-            return False
+            return None
         self.writes += 1
         self._reports.written(report, version, made.conditions)
-        return True
+        return made
 
-    async def _apply(self, report: Known, made: Status) -> str:
+    async def _apply(self, report: Known, made: Status) -> tuple[str, Status]:
+        """Write it, or as much as the installed CRD knows; the new resourceVersion, and what."""
         try:
-            return await apply_status(self._session, report.name, report.version, dump(made))
-        except ConflictError:  # somebody wrote since it was seen: the spec, as a rule
-            version = await version_of(self._session, report.name)
-            return await apply_status(self._session, report.name, version, dump(made))
+            return await self._put(report, made), made
         except OutdatedSchemaError:
             self._reports.outdated(report)
             behind = replace(report.view, schema_current=False)
             again = status(self.result, self._engine.catalogue, behind) if self.result else made
             known = await pruned(self._session, dump(again))
             version = await version_of(self._session, report.name)
-            return await apply_status(self._session, report.name, version, known)
+            return await apply_status(self._session, report.name, version, known), again
+
+    async def _put(self, report: Known, made: Status) -> str:
+        try:
+            return await apply_status(self._session, report.name, report.version, dump(made))
+        except ConflictError:  # somebody wrote since it was seen: the spec, as a rule
+            version = await version_of(self._session, report.name)
+            return await apply_status(self._session, report.name, version, dump(made))
+
+    async def _renewed(self, result: AuditResult, report: Known) -> bool:
+        """Whether the installed CRD knows every field by now."""
+        whole = dump(status(result, self._engine.catalogue, report.view))
+        try:
+            return await pruned(self._session, whole) == whole
+        except (ApiError, UnreachableError):
+            return False

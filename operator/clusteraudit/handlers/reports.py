@@ -75,10 +75,19 @@ class Reports:
 
     def outdated(self, report: Known) -> None:
         """The installed CRD is older than we are."""
+        self._schema(report, current=False)
+
+    def renewed(self, report: Known) -> Known:
+        """The installed CRD was older than we are, and is not any more."""
+        return self._schema(report, current=True)
+
+    def _schema(self, report: Known, *, current: bool) -> Known:
         known = self.known.get(report.name)
-        if known:
-            view = replace(known.view, schema_current=False)
-            self.known[report.name] = replace(known, view=view)
+        if known is None:
+            return report
+        view = replace(known.view, schema_current=current)
+        self.known[report.name] = replace(known, view=view)
+        return self.known[report.name]
 
 
 def _told(tuned: Tuned) -> tuple[str, ...]:

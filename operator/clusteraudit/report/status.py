@@ -27,7 +27,7 @@ from clusteraudit.report.resource import (
 )
 from clusteraudit.report.scan import chains, reference, score, summary
 from clusteraudit.rules.catalogue import Catalogue
-from clusteraudit.rules.kit import LOOPS, Severity
+from clusteraudit.rules.kit import LOOPS, Severity, count
 from clusteraudit.simulate.capacity import Capacity
 
 if TYPE_CHECKING:
@@ -253,6 +253,10 @@ def _inputs(result: AuditResult) -> Iterable[StatusInput]:
 # Conditions
 
 Verdict = tuple[Word, str, str]
+_OUTDATED = (
+    "the installed CRD is older than the operator: "
+    "`cluster-audit crd | kubectl apply --server-side --force-conflicts -f -`"
+)
 
 
 def _verdicts(
@@ -273,29 +277,36 @@ def _verdicts(
     loops = {f"{loop.title()}Healthy": _loop(loop, result, catalogue, entries) for loop in LOOPS}
     return {
         "Ready": ("True", "Audited", "the cluster has been audited"),
-        "SpecValid": _verdict(not view.problems, "Valid", "Invalid", "; ".join(view.problems)),
+        "SpecValid": _verdict(
+            not view.problems,
+            ("Valid", "all of the spec is in force"),
+            ("Invalid", "; ".join(view.problems)),
+        ),
         "SchemaCurrent": _verdict(
             view.schema_current,
-            "Current",
-            "Outdated",
-            "the installed CRD is older than the operator: "
-            "`cluster-audit crd | kubectl apply --server-side -f -`",
+            ("Current", "the installed CRD knows every field"),
+            ("Outdated", _OUTDATED),
         ),
-        "InputsSynced": _verdict(not behind, "Synced", "Behind", ", ".join(behind)),
-        "Complete": _verdict(not unsure, "AllTold", "SomeUnknown", ", ".join(unsure)),
-        "Truncated": (
-            "True" if dropped else "False",
-            "Dropped",
-            f"{dropped} findings are not listed",
-        )
+        "InputsSynced": _verdict(
+            not behind,
+            ("Synced", "every kind that is served is known in full"),
+            ("Behind", ", ".join(behind)),
+        ),
+        "Complete": _verdict(
+            not unsure,
+            ("AllTold", "every rule can tell of all of its subjects"),
+            ("SomeUnknown", f"status.unknown says why {', '.join(unsure)} cannot tell"),
+        ),
+        "Truncated": ("True", "Dropped", f"{count(dropped, 'finding')} not listed")
         if dropped
-        else ("False", "AllListed", ""),
+        else ("False", "AllListed", "every finding is listed"),
         **loops,
     }
 
 
-def _verdict(holds: object, yes: str, no: str, message: str) -> Verdict:
-    return ("True", yes, "") if holds else ("False", no, message[:_MESSAGE])
+def _verdict(holds: object, yes: tuple[str, str], no: tuple[str, str]) -> Verdict:
+    reason, message = yes if holds else no
+    return ("True" if holds else "False", reason, message[:_MESSAGE])
 
 
 def _loop(
@@ -304,11 +315,13 @@ def _loop(
     codes = {rule.code for rule in catalogue if rule.loop == loop}
     bad = [e for e in entries if e.rule in codes and e.severity.rank <= _HEALTHY_BELOW]
     if bad:
-        return ("False", "Found", f"{len(bad)} findings of medium severity or worse")
+        return ("False", "Found", f"{count(len(bad), 'finding')} of medium severity or worse")
     outcomes = {tally.outcome for tally in result.tallies if tally.rule in codes}
-    if not outcomes or outcomes & {"unknown", "error"}:
-        return ("Unknown", "NoRules" if not outcomes else "SomeUnknown", "")
-    return ("True", "NothingFound", "")
+    if not outcomes:
+        return ("Unknown", "NoRules", "no rule asks about it")
+    if outcomes & {"unknown", "error"}:
+        return ("Unknown", "SomeUnknown", "status.unknown says what cannot be told, and why")
+    return ("True", "NothingFound", "nothing of medium severity or worse")
 
 
 def _conditions(
