@@ -15,6 +15,8 @@ Billionths = dict[str, int]
 _AT_POD_LEVEL = ("cpu", "memory")
 _THOUSANDTH = 10**6
 """In billionths."""
+_BLANKS = " \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u202f\u205f\u3000"
+"""What the API server trims: blanks that need no escape in JSON, so no tab and no line feed."""
 
 
 class Share(msgspec.Struct, frozen=True):
@@ -28,7 +30,7 @@ class Share(msgspec.Struct, frozen=True):
 def exact(quantities: Mapping[str, str | float]) -> Billionths:
     """Quantities in billionths, blanks around them trimmed; raises QuantityError."""
     return {
-        name: nanos(text.strip() if isinstance(text, str) else text)
+        name: nanos(text.strip(_BLANKS) if isinstance(text, str) else text)
         for name, text in quantities.items()
     }
 
