@@ -10,6 +10,7 @@ import click
 import typer
 
 from clusteraudit.cli.errors import CommandError, Exit
+from clusteraudit.cli.evictions import evictions
 from clusteraudit.cli.run import run
 from clusteraudit.cli.scan import scan
 from clusteraudit.cli.show import crd, rules
@@ -25,6 +26,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(scan)
+app.command()(evictions)
 app.command()(snapshot)
 app.command()(rules)
 app.command()(crd)

@@ -1,6 +1,6 @@
-"""Effective requests of a pod, from those of its containers.
+"""Sums over a pod's containers, as the scheduler makes them.
 
-Source: component-helpers `resource/helpers.go` (`PodRequests`, `AggregateContainerRequests`).
+Source: component-helpers 0.37 `resource/helpers.go` (`AggregateContainerRequests`, `PodRequests`).
 Sums are in billionths, so that only the pod's sum rounds.
 """
 
@@ -8,17 +8,21 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from clusteraudit.model.quantity import base, nanos
+from clusteraudit.model.quantity import away, base, nanos
 from clusteraudit.model.rows import Amounts
 
 Billionths = dict[str, int]
 _AT_POD_LEVEL = ("cpu", "memory")
+_THOUSANDTH = 10**6
+"""In billionths."""
+_BLANKS = " \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u202f\u205f\u3000"
+"""What the API server trims: blanks that need no escape in JSON, so no tab and no line feed."""
 
 
 class Share(msgspec.Struct, frozen=True):
-    """What one container asks for; a sidecar is an init container that keeps running."""
+    """Amounts of one container; a sidecar is an init container that keeps running."""
 
-    requests: Billionths
+    amounts: Billionths
     init: bool = False
     sidecar: bool = False
 
@@ -26,13 +30,21 @@ class Share(msgspec.Struct, frozen=True):
 def exact(quantities: Mapping[str, str | float]) -> Billionths:
     """Quantities in billionths, blanks around them trimmed; raises QuantityError."""
     return {
-        name: nanos(text.strip() if isinstance(text, str) else text)
+        name: nanos(text.strip(_BLANKS) if isinstance(text, str) else text)
         for name, text in quantities.items()
     }
 
 
+def stored(quantities: Mapping[str, str | float]) -> Billionths:
+    """Quantities as the API server keeps them: each rounded to thousandths, away from zero."""
+    return {
+        name: away(value, _THOUSANDTH) * _THOUSANDTH if value % _THOUSANDTH else value
+        for name, value in exact(quantities).items()
+    }
+
+
 def defaulted(requests: Billionths, limits: Billionths) -> Billionths:
-    """Requests as admission completes them: a limit without a request is the request."""
+    """Requests as the API server completes them: a limit without a request is the request."""
     return {**limits, **requests}
 
 
@@ -43,22 +55,24 @@ def aggregate(shares: Iterable[Share]) -> Billionths:
     peak: Billionths = {}
     for share in shares:
         if not share.init:
-            add(app, share.requests)
+            add(app, share.amounts)
         elif share.sidecar:
-            add(sidecars, share.requests)
-            add(app, share.requests)
+            add(sidecars, share.amounts)
+            add(app, share.amounts)
             raise_to(peak, sidecars)
         else:
-            raise_to(peak, add(dict(sidecars), share.requests))
+            raise_to(peak, add(dict(sidecars), share.amounts))
     return raise_to(app, peak)
 
 
-def with_pod_level(sums: Billionths, pod_level: Billionths | None) -> Billionths:
-    """Requests of the pod as a whole replace the sums of the resources that may be set there."""
-    if not pod_level:
-        return sums
-    named = {n: v for n, v in pod_level.items() if n in _AT_POD_LEVEL or n.startswith("hugepages-")}
-    return {**sums, **named}
+def at_pod_level(name: str) -> bool:
+    """Whether the resource may be asked for by a pod as a whole."""
+    return name in _AT_POD_LEVEL or name.startswith("hugepages-")
+
+
+def with_pod_level(sums: Billionths, pod_level: Billionths) -> Billionths:
+    """Amounts of the pod as a whole replace the sums of the resources that may be set there."""
+    return {**sums, **{name: value for name, value in pod_level.items() if at_pod_level(name)}}
 
 
 def add(into: Billionths, more: Billionths) -> Billionths:
@@ -75,6 +89,14 @@ def raise_to(into: Billionths, other: Billionths) -> Billionths:
     return into
 
 
+def largest(*sums: Billionths) -> Billionths:
+    """The largest amount of each resource."""
+    found: Billionths = {}
+    for one in sums:
+        raise_to(found, one)
+    return found
+
+
 def rounded(sums: Billionths) -> Amounts:
-    """Amounts in base units, by name."""
+    """Amounts in base units, by name; raises QuantityError where one does not fit."""
     return tuple(sorted((name, base(name, value)) for name, value in sums.items()))

@@ -104,9 +104,11 @@ class PodTemplate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     limits: Amounts = ()
     """Effective limits, of the resources that some container limits."""
     memory_request: int = 0
-    """Bytes that the kubelet's eviction compares usage with (spec only, overhead if not 0)."""
-    memory_limited: bool = False
-    """Every container's memory limit equals its request: usage cannot exceed it."""
+    """Bytes of memory that the kubelet's eviction compares usage with."""
+    memory_capped: bool = False
+    """Its cgroup keeps memory usage within that request: it cannot exceed it."""
+    ephemeral_request: int = 0
+    """Bytes of ephemeral storage that the kubelet's eviction compares usage with."""
     unrequested: tuple[Unrequested, ...] = ()
     """Containers and sidecars that lack a request of cpu or memory."""
     unlimited: int = 0

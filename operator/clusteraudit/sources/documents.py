@@ -192,12 +192,14 @@ class ContainerStatus(Document, frozen=True, kw_only=True):
 
 
 class PodStatus(Document, frozen=True, kw_only=True):
-    """Of a pod's status."""
+    """Of a pod's status; its own resources are there where it is resized as a whole."""
 
     phase: str = "Pending"
     qos_class: str = ""
     nominated_node_name: str = ""
     conditions: list[Condition] = []
+    resources: Resources | None = None
+    allocated_resources: Quantities = {}
     container_statuses: list[ContainerStatus] = []
     init_container_statuses: list[ContainerStatus] = []
 

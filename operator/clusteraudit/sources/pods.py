@@ -1,26 +1,15 @@
 """From a pod's spec to what pods of one workload have in common, and to pods never made."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from clusteraudit.model.requests import (
-    Billionths,
-    Share,
-    add,
-    aggregate,
-    defaulted,
-    exact,
-    raise_to,
-    rounded,
-    with_pod_level,
-)
-from clusteraudit.model.rows import Amounts, ContainerPort, PodTemplate, Ref, amount_of
+from clusteraudit.model.rows import ContainerPort, PodTemplate, Ref, amount_of
 from clusteraudit.model.selectors import equal_to
 from clusteraudit.model.tolerations import Toleration
+from clusteraudit.sources import amounts
 from clusteraudit.sources import documents as docs
 from clusteraudit.sources import placement, scheduling
 from clusteraudit.sources.containers import unlimited, unrequested
 from clusteraudit.sources.convert import labels
-from clusteraudit.sources.feed import TranslateError
 
 _CLASSES = {"system-node-critical": 2_000_001_000, "system-cluster-critical": 2_000_000_000}
 """Priorities of the classes that every cluster has; a template names its class only."""
@@ -29,16 +18,20 @@ _CLASSES = {"system-node-critical": 2_000_001_000, "system-cluster-critical": 2_
 def template_of(document: docs.PodDoc | docs.Template, owner: Ref | None) -> PodTemplate:
     """The template of a pod, or of a workload's pods; raises TranslateError."""
     spec, status = document.spec, getattr(document, "status", docs.PodStatus())
+    asked, placed = amounts.asked(spec), status if spec.node_name else None
+    limits = amounts.limits(asked, placed)
+    memory = amounts.eviction_request(asked, status, "memory")
     annotations = getattr(document.metadata, "annotations", docs.Annotations())
     static = annotations.mirror is not None or (owner is not None and owner.kind == "Node")
-    shares, own = _shares(spec), labels(document.metadata.labels)
+    own = labels(document.metadata.labels)
     return PodTemplate(
         labels=own,
         owner=None if static else owner,
-        requests=_effective(spec, status, shares),
-        limits=_limits(spec),
-        memory_request=_eviction_request(spec, shares),
-        memory_limited=_limited(spec),
+        requests=amounts.requests(asked, placed),
+        limits=limits,
+        memory_request=memory,
+        memory_capped=amounts.memory_capped(asked, amount_of(limits, "memory"), memory),
+        ephemeral_request=amounts.eviction_request(asked, status, "ephemeral-storage"),
         unrequested=tuple(unrequested(spec)),
         unlimited=unlimited(spec),
         tolerations=tuple(_toleration(one) for one in spec.tolerations),
@@ -54,7 +47,7 @@ def template_of(document: docs.PodDoc | docs.Template, owner: Ref | None) -> Pod
         ephemeral=sum(one.ephemeral is not None for one in spec.volumes),
         preempts=spec.preemption_policy != "Never",
         priority=_priority(spec),
-        qos=status.qos_class or qos_class(spec),
+        qos=status.qos_class or amounts.qos_class(asked),
         static=static,
         host_network=spec.host_network,
         dns_policy=spec.dns_policy,
@@ -83,107 +76,3 @@ def _ports(spec: docs.PodSpec) -> Iterator[ContainerPort]:
     for container in (*spec.containers, *spec.init_containers):
         for port in container.ports:
             yield ContainerPort(port.name, port.protocol, port.container_port)
-
-
-# Requests
-
-
-def _requests(resources: docs.Resources) -> Billionths:
-    found = defaulted(exact(resources.requests), exact(resources.limits))
-    for name, value in found.items():
-        if value < 0:
-            raise TranslateError("InvalidQuantity", f"the request of {name} is negative")
-    return found
-
-
-def _shares(spec: docs.PodSpec) -> list[Share]:
-    app = [Share(_requests(one.resources)) for one in spec.containers]
-    init = [
-        Share(_requests(one.resources), init=True, sidecar=one.restart_policy == "Always")
-        for one in spec.init_containers
-    ]
-    return [*app, *init]
-
-
-def _effective(spec: docs.PodSpec, status: docs.PodStatus, shares: list[Share]) -> Amounts:
-    """As the scheduler sums them: while a pod is resized, the largest of what is said of it."""
-    infeasible = any(
-        one.type == "PodResizePending" and one.reason == "Infeasible" for one in status.conditions
-    )
-    total: Billionths = {} if infeasible else aggregate(shares)
-    if spec.node_name:
-        for actual in _resized(spec, status, shares):
-            raise_to(total, aggregate(actual))
-    total = with_pod_level(total, _requests(spec.resources) if spec.resources else None)
-    return rounded(add(dict(total), exact(spec.overhead)))
-
-
-def _resized(
-    spec: docs.PodSpec, status: docs.PodStatus, shares: list[Share]
-) -> Iterator[list[Share]]:
-    """What the kubelet actuated, then what it allocated, where the status tells."""
-    known = {one.name: one for one in (*status.container_statuses, *status.init_container_statuses)}
-    names = [one.name for one in (*spec.containers, *spec.init_containers)]
-    actuated = {n: exact(s.resources.requests) for n, s in known.items() if s.resources}
-    allocated = {n: exact(s.allocated_resources) for n, s in known.items()}
-    for source in (actuated, allocated):
-        if any(source.get(name) for name in names):
-            yield [
-                Share(source.get(name) or share.requests, share.init, share.sidecar)
-                for name, share in zip(names, shares, strict=True)
-            ]
-
-
-def _limits(spec: docs.PodSpec) -> Amounts:
-    """Effective limits; overhead counts where there is a limit (`helpers.go`, `PodLimits`)."""
-    app = [Share(exact(one.resources.limits)) for one in spec.containers]
-    init = [
-        Share(exact(one.resources.limits), init=True, sidecar=one.restart_policy == "Always")
-        for one in spec.init_containers
-    ]
-    total = with_pod_level(
-        aggregate([*app, *init]), exact(spec.resources.limits) if spec.resources else None
-    )
-    overhead = {name: value for name, value in exact(spec.overhead).items() if total.get(name)}
-    return rounded(add(dict(total), overhead))
-
-
-def _eviction_request(spec: docs.PodSpec, shares: list[Share]) -> int:
-    """Bytes of memory that the kubelet compares usage with: spec only (`eviction/helpers.go`)."""
-    total = with_pod_level(aggregate(shares), _requests(spec.resources) if spec.resources else None)
-    if not total.get("memory"):
-        return 0
-    return amount_of(rounded(add(dict(total), exact(spec.overhead))), "memory")
-
-
-def _limited(spec: docs.PodSpec) -> bool:
-    """Whether every container's memory limit is its request: usage cannot exceed it."""
-    containers = (*spec.containers, *spec.init_containers)
-    return bool(containers) and all(
-        0 < (exact(one.resources.limits).get("memory") or 0) == _requests(one.resources)["memory"]
-        for one in containers
-    )
-
-
-# QoS
-
-
-def qos_class(spec: docs.PodSpec) -> str:
-    """The QoS class as the API server sets it (`pkg/apis/core/helper/qos/qos.go`)."""
-    if spec.resources is not None:
-        parts: Iterable[docs.Resources] = [spec.resources]
-    else:
-        parts = [one.resources for one in (*spec.containers, *spec.init_containers)]
-    requests, limits, guaranteed = Billionths(), Billionths(), True
-    for part in parts:
-        limited = _compute(exact(part.limits))
-        add(limits, limited)
-        add(requests, _compute(defaulted(exact(part.requests), exact(part.limits))))
-        guaranteed = guaranteed and limited.keys() == {"cpu", "memory"}
-    if not requests and not limits:
-        return "BestEffort"
-    return "Guaranteed" if guaranteed and requests == limits else "Burstable"
-
-
-def _compute(amounts: Billionths) -> Billionths:
-    return {name: amounts[name] for name in ("cpu", "memory") if amounts.get(name, 0) > 0}

@@ -34,9 +34,8 @@ def test_containers_add_up() -> None:
     }
 
 
-def test_the_sum_rounds_and_not_its_parts() -> None:
-    tiny = container("100u")
-    assert requests_of(containers=[tiny] * 10) == {"cpu": 1}
+def test_the_server_rounds_each_amount_to_thousandths_and_the_sum_rounds_once() -> None:
+    assert requests_of(containers=[container("100u", "100m")] * 10) == {"cpu": 10, "memory": 1}
 
 
 def test_an_init_container_counts_at_its_peak() -> None:

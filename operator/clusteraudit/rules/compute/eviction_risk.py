@@ -24,7 +24,7 @@ from pydantic import Field
 
 from clusteraudit.model import build
 from clusteraudit.model.quantity import show
-from clusteraudit.model.rows import NodeRow, PodRow, UsageRow, amount_of
+from clusteraudit.model.rows import NodeRow, PodRow, amount_of
 from clusteraudit.rules.kit import (
     Answer,
     Cluster,
@@ -40,7 +40,8 @@ from clusteraudit.rules.kit import (
     rule,
     sound,
 )
-from clusteraudit.simulate.evictions import HARD_THRESHOLD, Candidate, memory_order
+from clusteraudit.simulate.evictions import Candidate, Signal
+from clusteraudit.simulate.pressure import FRESH, HARD_THRESHOLD, pressure, sample
 
 _MI = 2**20
 
@@ -53,7 +54,7 @@ class EvictionRiskSettings(Settings):
         2, ge=1, le=100, description="How many thresholds must be left before anything is said."
     )
     fresh_seconds: int = Field(
-        300, ge=30, le=86_400, description="How old a sample of usage may be, in seconds."
+        FRESH, ge=30, le=86_400, description="How old a sample of usage may be, in seconds."
     )
 
 
@@ -97,19 +98,18 @@ def _busy(usage: str) -> tuple[build.Manifest, ...]:
     ),
 )
 def eviction_risk(node: Ref, cluster: Cluster, settings: EvictionRiskSettings) -> Iterator[Answer]:
-    row = cluster.get(NodeRow, node)
-    usage = cluster.find(UsageRow, "NodeMetrics", "", node.name)
+    row, fresh = cluster.get(NodeRow, node), settings.fresh_seconds
     if row is None or not amount_of(row.capacity, "memory"):
         return
-    if usage is None or cluster.older(usage.at, settings.fresh_seconds):
-        yield Unknown(node, "NodeMetrics" if usage is None else "FreshNodeMetrics")
+    usage, lacks = sample(cluster, "NodeMetrics", "", node.name, fresh)
+    if usage is None:
+        yield Unknown(node, lacks)
         return
     threshold = settings.threshold_bytes
     available = amount_of(row.capacity, "memory") - usage.memory
     if available >= settings.headroom_factor * threshold:
         return
-    order, silent = _order(cluster, node.name)
-    first = [one for one in order if one.rank == 1]
+    first, silent = _first(cluster, node.name, fresh)
     yield found(
         node,
         refs=[cluster.owner(one.pod) for one in first],
@@ -120,7 +120,7 @@ def eviction_risk(node: Ref, cluster: Cluster, settings: EvictionRiskSettings) -
         words={
             "headroom": _left((available - threshold) // _MI * _MI),
             "threshold": show("memory", threshold),
-            "first": _first(cluster, first, silent),
+            "first": _told(cluster, first, silent),
             "node": node.name,
         },
     )
@@ -130,19 +130,21 @@ def _left(headroom: int) -> str:
     return f"{show('memory', headroom)} of memory are" if headroom > 0 else "no memory is"
 
 
-def _order(cluster: Cluster, node: str) -> tuple[list[Candidate], int]:
-    pods = [pod for pod in cluster.bucket(PodRow, "pods_on", node) if not pod.terminating]
-    used = [(pod, cluster.find(UsageRow, "PodMetrics", pod.namespace, pod.name)) for pod in pods]
-    known = [(pod, usage.memory) for pod, usage in used if usage]
-    return memory_order(known), len(pods) - len(known)
+def _first(cluster: Cluster, node: str, fresh: int) -> tuple[list[Candidate], int]:
+    """Of the pods that stay and whose usage is known, those that go first; how many are not."""
+    pods = pressure(cluster, node, Signal.MEMORY, fresh).pods
+    staying = [one for one in pods if one.rank is not None and not one.pod.terminating]
+    known = [one for one in staying if one.usage is not None]
+    return [one for one in known if one.rank == known[0].rank], len(staying) - len(known)
 
 
-def _first(cluster: Cluster, first: list[Candidate], silent: int) -> str:
+def _told(cluster: Cluster, first: list[Candidate], silent: int) -> str:
+    unknown = f"there is no usage of {count(silent, 'pod')}"
     if not first:
-        return f"who goes first cannot be told, there is no usage of {count(silent, 'pod')}"
+        return f"who goes first cannot be told, {unknown}" if silent else "it holds none to evict"
     one = first[0]
-    uses = f"uses {show('memory', one.usage)}, asks for {show('memory', one.request)}"
-    return f"first goes Pod {one.pod.namespace}/{one.pod.name} ({uses}){_alone(cluster, one.pod)}"
+    pod = f"Pod {one.pod.namespace}/{one.pod.name} ({one.reason}){_alone(cluster, one.pod)}"
+    return f"{unknown}, of the others first goes {pod}" if silent else f"first goes {pod}"
 
 
 def _alone(cluster: Cluster, pod: PodRow) -> str:
