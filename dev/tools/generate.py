@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clusteraudit.report.capacity_shapes import CapacityShape
 from clusteraudit.report.pages import pages
 from clusteraudit.report.shapes import ScanShape
 from demo.snapshot import snapshot
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 ROOT = Path(__file__).resolve().parents[2]
-SHAPES: dict[str, type[BaseModel]] = {"scan": ScanShape}
+SHAPES: dict[str, type[BaseModel]] = {"capacity": CapacityShape, "scan": ScanShape}
 """What each command prints as JSON."""
 REMEDY = "run `make generate` and commit the result"
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import click
 import typer
 
+from clusteraudit.cli.capacity import capacity
 from clusteraudit.cli.errors import CommandError, Exit
 from clusteraudit.cli.run import run
 from clusteraudit.cli.scan import scan
@@ -25,6 +26,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(scan)
+app.command()(capacity)
 app.command()(snapshot)
 app.command()(rules)
 app.command()(crd)
