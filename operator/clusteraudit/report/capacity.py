@@ -48,35 +48,36 @@ def capacity(answer: Answer, inputs: Inputs, *, given: bool) -> CapacityShape:
     told = _Told(answer, given=given)
     return CapacityShape(
         inputs=inputs,
-        workload=list(_workload(answer, told)),
-        **_figures(answer, told, answer.whole, None),
+        workload=list(_workload(told)),
+        **_figures(told, answer.whole, None),
         groups=[
             GroupShape(
                 by=answer.by,
                 name=group.name,
                 members=list(group.nodes),
-                **_figures(answer, told, group, at),
+                **_figures(told, group, at),
             )
             for at, group in enumerate(answer.groups)
         ],
-        nodes=list(_nodes(answer, told)),
-        unknown=list(_unknown(answer, told)),
+        nodes=list(_nodes(told)),
+        unknown=list(_unknown(told)),
     )
 
 
 class _Told:
-    """What may be told of the figures."""
+    """The answer, and what may be told of it."""
 
     def __init__(self, answer: Answer, *, given: bool) -> None:
+        self.answer = answer
         self.nodes = not answer.missing(("Node",))
         self.pods = not answer.missing(("Pod",))
         self.room = self.nodes and self.pods
         self.weights = given or self.pods
 
 
-def _workload(answer: Answer, told: _Told) -> Iterator[ClassShape]:
-    total = sum(one.pods for one in answer.workload)
-    for one in answer.workload:
+def _workload(told: _Told) -> Iterator[ClassShape]:
+    total = sum(one.pods for one in told.answer.workload)
+    for one in told.answer.workload:
         yield ClassShape(
             shape=one.name,
             weight=one.pods / total if told.weights else None,
@@ -99,22 +100,22 @@ def _constraints(one: Constraints) -> ConstraintsShape:
     )
 
 
-def _figures(answer: Answer, told: _Told, group: Group, at: int | None) -> _Figures:
+def _figures(told: _Told, group: Group, at: int | None) -> _Figures:
     """What is said of the cluster and of each group alike."""
-    requests = {one.name: dict(one.shape.requests) for one in answer.workload}
+    requests = {one.name: dict(one.shape.requests) for one in told.answer.workload}
     return _Figures(
-        resources={m.resource: _resource(m, answer, told, group) for m in group.resources},
+        resources={m.resource: _resource(m, told, group) for m in group.resources},
         shapes=[_fit(one, requests[one.name], told) for one in group.shapes],
-        node_bounds=_bounds(answer.bounds(at)),
+        node_bounds=_bounds(told.answer.bounds(at)),
         largest_pod=LargestPod(requests=dict(group.pod), node=group.pod_node)
         if told.room and told.weights
         else None,
         imbalance=group.imbalance if told.room and told.weights else None,
-        waste=_waste(answer.waste(group)),
+        waste=_waste(told.answer.waste(group)),
     )
 
 
-def _resource(one: Measure, answer: Answer, told: _Told, group: Group) -> ResourceShape:
+def _resource(one: Measure, told: _Told, group: Group) -> ResourceShape:
     room, by_workload = told.room, told.room and told.weights
     return ResourceShape(
         allocatable=one.allocatable if told.nodes else None,
@@ -124,7 +125,7 @@ def _resource(one: Measure, answer: Answer, told: _Told, group: Group) -> Resour
         unavailable=one.unavailable if room else None,
         overcommitted=one.overcommitted if room else None,
         limits=one.limits if room else None,
-        usage=answer.usage(one.resource, group.nodes) if told.nodes else None,
+        usage=told.answer.usage(one.resource, group.nodes) if told.nodes else None,
         expected_fragmentation=_expected(one) if by_workload else None,
         stranded=_stranded(one) if by_workload else None,
         largest_fit=LargestFit(amount=one.largest, node=one.node) if room else None,
@@ -174,18 +175,16 @@ def _waste(one: Idle | None) -> WasteShape | None:
     return WasteShape(cpu=one.cpu, memory=one.memory, sampled=one.sampled, unsampled=one.unsampled)
 
 
-def _nodes(answer: Answer, told: _Told) -> Iterator[NodeShape]:
+def _nodes(told: _Told) -> Iterator[NodeShape]:
     """Every node. Of itself it is known in full; of its pods, if all pods are known."""
-    room = answer.question.room
-    pins = answer.stock.pins if answer.stock else {}
-    of = {one.node: one for one in places(answer.cluster)}
-    for at, (name, group) in enumerate(zip(room.nodes, answer.nodes, strict=True)):
-        yield _node(answer, told, group, of[name], takes=bool(room.takes[at]), pin=pins.get(at))
+    room = told.answer.question.room
+    pins = told.answer.stock.pins if told.answer.stock else {}
+    of = {one.node: one for one in places(told.answer.cluster)}
+    for at, (name, group) in enumerate(zip(room.nodes, told.answer.nodes, strict=True)):
+        yield _node(told, group, of[name], takes=bool(room.takes[at]), pin=pins.get(at))
 
 
-def _node(
-    answer: Answer, told: _Told, group: Group, place: Place, *, takes: bool, pin: Pin | None
-) -> NodeShape:
+def _node(told: _Told, group: Group, place: Place, *, takes: bool, pin: Pin | None) -> NodeShape:
     stranded = [one for one in group.resources if one.stranded]
     return NodeShape(
         node=place.node,
@@ -195,7 +194,7 @@ def _node(
         imbalance=_imbalance(group) if told.pods else None,
         stranded=bool(stranded) if told.pods and told.weights and takes else None,
         pinned=_pin(pin),
-        resources={one.resource: _of_node(one, answer, told, group) for one in group.resources},
+        resources={one.resource: _of_node(one, told, group) for one in group.resources},
     )
 
 
@@ -215,7 +214,7 @@ def _imbalance(group: Group) -> float | None:
     return cpu - memory
 
 
-def _of_node(one: Measure, answer: Answer, told: _Told, group: Group) -> NodeResourceShape:
+def _of_node(one: Measure, told: _Told, group: Group) -> NodeResourceShape:
     pods = told.pods
     return NodeResourceShape(
         allocatable=one.allocatable,
@@ -223,24 +222,24 @@ def _of_node(one: Measure, answer: Answer, told: _Told, group: Group) -> NodeRes
         free=one.free if pods else None,
         reclaimable=one.reclaimable if pods else None,
         limits=one.limits if pods else None,
-        usage=answer.usage(one.resource, group.nodes),
+        usage=told.answer.usage(one.resource, group.nodes),
         fragmented=one.expected.amount if one.expected and pods and told.weights else None,
     )
 
 
-def _unknown(answer: Answer, told: _Told) -> Iterator[UnknownShape]:
+def _unknown(told: _Told) -> Iterator[UnknownShape]:
     """What is null for want of evidence."""
     for field, missing in (
         ("workload.weight", [] if told.weights else ["Pod"]),
-        ("resources", answer.missing(OF_ROOM)),
-        ("shapes", answer.missing(OF_ROOM)),
-        ("nodeBounds", answer.missing(OF_BOUNDS)),
-        ("resources.usage", answer.missing(("NodeMetrics",)) or _unsampled(answer)),
-        ("waste", answer.missing((*OF_ROOM, "PodMetrics"))),
+        ("resources", told.answer.missing(OF_ROOM)),
+        ("shapes", told.answer.missing(OF_ROOM)),
+        ("nodeBounds", told.answer.missing(OF_BOUNDS)),
+        ("resources.usage", told.answer.missing(("NodeMetrics",)) or _unsampled(told.answer)),
+        ("waste", told.answer.missing((*OF_ROOM, "PodMetrics"))),
     ):
         if missing:
             yield UnknownShape(field=field, missing=missing)
-    if told.weights and not answer.workload:
+    if told.weights and not told.answer.workload:
         yield UnknownShape(field="resources.expectedFragmentation", missing=["workload"])
 
 
