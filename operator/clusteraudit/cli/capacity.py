@@ -32,11 +32,11 @@ def capacity(
     ] = "owned",
     coverage: Annotated[
         float,
-        typer.Option(help="Measure by the most frequent shapes of this share of pods.", max=1.0),
+        typer.Option(help="Measure by the most frequent shapes of this share of pods."),
     ] = 1.0,
 ) -> Exit:
     """Say what is free, and how much of it is of use."""
-    if coverage <= 0:
+    if not 0 < coverage <= 1:
         raise CommandError(Exit.USAGE, f"--coverage {coverage:g} is not over 0 and up to 1")
     cluster = reading.cluster
     cluster.recorder.begin("capacity")  # from here on what is derived is made once

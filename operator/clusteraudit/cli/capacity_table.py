@@ -14,6 +14,7 @@ from clusteraudit.report.capacity_shapes import (
     GroupShape,
     ResourceShape,
 )
+from clusteraudit.rules.kit import count
 from clusteraudit.simulate.room import SLOTS
 
 _FIRST = ("cpu", "memory", SLOTS)
@@ -54,8 +55,8 @@ def _head(report: CapacityShape) -> str:
     away = sum(not node.takes_pods for node in report.nodes)
     closed = f", {away} of them cordoned or NotReady" if away else ""
     pods = sum(one.pods for one in report.workload)
-    workload = f"{pods} pods in {len(report.workload)} shapes"
-    return f"{len(report.nodes)} nodes{closed}; measured by {workload}"
+    workload = f"{count(pods, 'pod')} of {count(len(report.workload), 'shape')}"
+    return f"{count(len(report.nodes), 'node')}{closed}; measured by {workload}"
 
 
 def _resources(report: CapacityShape) -> Table:
@@ -194,10 +195,10 @@ def _nodes(report: CapacityShape) -> Iterator[str]:
     if pod and pod.requests:
         asked = ", ".join(f"{name} {quantity(name, n)}" for name, n in pod.requests.items())
         yield f"Largest pod in the workload's ratio: {asked}, on {pod.node}."
-    if waste:
+    if waste and waste.sampled:
         yield (
             f"Requested and not used in one sample: cpu {quantity('cpu', waste.cpu)}, memory "
-            f"{quantity('memory', waste.memory)}; {waste.unsampled} pods have no sample."
+            f"{quantity('memory', waste.memory)}; {count(waste.unsampled, 'pod')} without a sample."
         )
 
 
