@@ -12,30 +12,19 @@ from math import floor
 from hypothesis import strategies as st
 
 from clusteraudit.model import build
-from clusteraudit.model.build import NOW, Manifest
+from clusteraudit.model.build import Manifest
 from clusteraudit.model.cluster import Cluster
-from clusteraudit.model.store import Evidence, Store
 from clusteraudit.report.capacity import capacity
 from clusteraudit.report.capacity_shapes import CapacityShape
 from clusteraudit.report.inputs import Origin, inputs
 from clusteraudit.simulate.answer import Answer
 from clusteraudit.simulate.pools import By
 from clusteraudit.simulate.workload import Workload, workload
-from support.clusters import EVERYTHING, changes_of
 
 GPU = "example.com/gpu"
 POOL = "karpenter.sh/nodepool"
 UNITS = {"cpu": 1000, "memory": 2**30}
 Amounts = Mapping[str, int]
-
-
-def cluster_of(
-    manifests: Iterable[Mapping[str, object]], evidence: Mapping[str, Evidence] = EVERYTHING
-) -> Cluster:
-    store = Store()
-    store.apply(changes_of(manifests))
-    store.learn(evidence)
-    return Cluster(store, NOW)
 
 
 def asked(cluster: Cluster, by: By = "pool", given: Workload | None = None) -> CapacityShape:
@@ -123,7 +112,7 @@ class Described:
     pods: tuple[Pod, ...]
 
     def manifests(self) -> list[Manifest]:
-        return [one.manifest() for one in (*self.nodes, *self.pods)]
+        return [*(n.manifest() for n in self.nodes), *(p.manifest() for p in self.pods)]
 
 
 @dataclass

@@ -15,7 +15,7 @@ from clusteraudit.report.capacity_shapes import (
     ResourceShape,
 )
 from clusteraudit.rules.kit import count
-from clusteraudit.simulate.room import SLOTS
+from clusteraudit.simulate.snapshot import SLOTS
 
 _FIRST = ("cpu", "memory", SLOTS)
 _ROWS = 20

@@ -27,7 +27,7 @@ from clusteraudit.simulate.answer import OF_ROOM, Answer
 from clusteraudit.simulate.bounds import EVIDENCE as OF_BOUNDS
 from clusteraudit.simulate.bounds import Bounds, Pin
 from clusteraudit.simulate.capacity import COMPUTE, Fit, Group, Measure
-from clusteraudit.simulate.fit import Constraints
+from clusteraudit.simulate.filters.kit import Constraints
 from clusteraudit.simulate.pools import Place, places
 from clusteraudit.simulate.waste import Idle
 

@@ -29,7 +29,7 @@ from clusteraudit.report.scan import chains, reference, score, summary
 from clusteraudit.rules.catalogue import Catalogue
 from clusteraudit.rules.kit import LOOPS, Severity
 from clusteraudit.simulate.capacity import COMPUTE, Measure
-from clusteraudit.simulate.room import SLOTS
+from clusteraudit.simulate.snapshot import SLOTS
 
 if TYPE_CHECKING:
     from clusteraudit.report.shapes import LoopName

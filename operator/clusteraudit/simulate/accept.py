@@ -12,8 +12,9 @@ from clusteraudit.model.cluster import Cluster, derived
 from clusteraudit.model.rows import NodeRow
 from clusteraudit.model.selectors import Labels
 from clusteraudit.model.tolerations import Taint
-from clusteraudit.simulate.fit import Constraints, refused
+from clusteraudit.simulate.filters.kit import Constraints, Refusal
 from clusteraudit.simulate.room import Mask
+from clusteraudit.simulate.schedule import admits
 
 
 class Face(msgspec.Struct, frozen=True, gc=False):
@@ -67,7 +68,10 @@ def accepted(cluster: Cluster, asked: tuple[Constraints, ...]) -> Accepted:
 
 
 def _mask(constraints: Constraints, nodes: Iterable[NodeRow]) -> Mask:
-    return np.array([refused(constraints, node) is None for node in nodes], dtype=np.bool_)
+    """Where no filter refuses that a template and a node decide; what is in doubt is no refusal."""
+    answers = (admits(constraints, node) for node in nodes)
+    refused = [any(isinstance(one, Refusal) for one in said) for said in answers]
+    return ~np.array(refused, dtype=np.bool_)
 
 
 def _row(face: Face) -> NodeRow:

@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 from clusteraudit.model.cluster import Cluster
 from clusteraudit.model.rows import BudgetRow, ClaimRow, Key, NodeRow, PodRow, VolumeRow
 from clusteraudit.simulate.accept import accepted
-from clusteraudit.simulate.disruption import covered
-from clusteraudit.simulate.fit import reaches
+from clusteraudit.simulate.disruption import KIND, Standing, covered, refusal, standing
+from clusteraudit.simulate.filters.kit import Shape, shape_of
+from clusteraudit.simulate.filters.volume_binding import reaches
+from clusteraudit.simulate.filters.volume_zone import in_zone
 from clusteraudit.simulate.pools import CONTROL_PLANE, pool_of, roles_of
-from clusteraudit.simulate.room import CLIP, SLOTS, Counts, Mask, Room
-from clusteraudit.simulate.workload import Shape, shape_of
+from clusteraudit.simulate.room import CLIP, Counts, Mask, Room
+from clusteraudit.simulate.snapshot import SLOTS
 
 EVIDENCE = ("Node", "Pod", "PodDisruptionBudget", "PersistentVolumeClaim", "PersistentVolume")
 _HOST = "kubernetes.io/hostname"
@@ -174,7 +176,9 @@ class _Judge:
                 key = (row.affinity, row.zones)
                 if key not in within:
                     nodes = (self._nodes[name] for name in self._room.nodes)
-                    within[key] = np.array([reaches(row, n) is None for n in nodes], np.bool_)
+                    within[key] = np.array(
+                        [not any((*reaches(row, n), *in_zone(row, n))) for n in nodes], np.bool_
+                    )
                 mask = mask & within[key]
         return mask
 
@@ -189,17 +193,15 @@ def _local(volume: VolumeRow) -> bool:
 
 def _budgets(cluster: Cluster) -> dict[Key, str]:
     """Pods that the eviction API would refuse now, and why."""
-    found: dict[Key, str] = {}
-    seen: set[Key] = set()
-    for budget in cluster.all(BudgetRow, "PodDisruptionBudget"):
-        allowed = budget.disruptions_allowed
-        for pod in covered(cluster, budget.namespace, budget.name):
-            if pod in seen:
-                found[pod] = "SeveralBudgets"
-            elif not allowed:
-                found[pod] = "BudgetUnknown" if allowed is None else "BudgetExhausted"
-            seen.add(pod)
-    return found
+    of: dict[Key, list[Standing]] = {}
+    for budget in cluster.all(BudgetRow, KIND):
+        stands = standing(cluster, *budget.key)
+        if stands:
+            for key in covered(cluster, *budget.key):
+                of.setdefault(key, []).append(stands)
+    pods = ((key, cluster.find(PodRow, "Pod", *key)) for key in of)
+    said = ((key, refusal(pod, of[key])) for key, pod in pods if pod)
+    return {key: str(why) for key, why in said if why}
 
 
 def _agents(cluster: Cluster, nodes: Mapping[str, NodeRow]) -> set[Key]:

@@ -17,7 +17,8 @@ from clusteraudit.model.rows import Amounts
 from clusteraudit.simulate.accept import Accepted, accepted
 from clusteraudit.simulate.fragmentation import Copies, Grouping, Waste, packing, waste
 from clusteraudit.simulate.pools import of_nodes
-from clusteraudit.simulate.room import SLOTS, Room, room
+from clusteraudit.simulate.room import Room, room
+from clusteraudit.simulate.snapshot import SLOTS
 from clusteraudit.simulate.workload import Class, Workload, workload
 
 COMPUTE = ("cpu", "memory")

@@ -6,9 +6,10 @@ import numpy as np
 from clusteraudit.model.cluster import Cluster, derived
 from clusteraudit.simulate.accept import accepted
 from clusteraudit.simulate.capacity import Fit
+from clusteraudit.simulate.filters.kit import Shape
 from clusteraudit.simulate.fragmentation import Grouping, packing
 from clusteraudit.simulate.room import room
-from clusteraudit.simulate.workload import Shape, label_of
+from clusteraudit.simulate.workload import label_of
 
 
 class Hole(msgspec.Struct, frozen=True, gc=False):

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from clusteraudit.model.cluster import Cluster, derived
 from clusteraudit.model.rows import Amounts, NodeRow, PodRow
+from clusteraudit.simulate.snapshot import SLOTS
 
-SLOTS = "pods"
 Exact = NDArray[np.object_]
 """Amounts as Python integers: sums of them do not overflow, whatever an object claims."""
 Counts = NDArray[np.int64]

@@ -15,17 +15,10 @@ from clusteraudit.model.kinds import ref
 from clusteraudit.model.quantity import canonical
 from clusteraudit.model.rows import Amounts, PodRow, PodTemplate, Ref, WorkloadRow
 from clusteraudit.model.store import Change
-from clusteraudit.simulate.fit import Constraints, constraints_of
-from clusteraudit.simulate.room import SLOTS
+from clusteraudit.simulate.filters.kit import Shape, shape_of
+from clusteraudit.simulate.snapshot import SLOTS
 
 Basis = Literal["owned", "all"]
-
-
-class Shape(msgspec.Struct, frozen=True, gc=False):
-    """What pods ask for, and where they may run: equal ones are one class."""
-
-    requests: Amounts
-    constraints: Constraints
 
 
 class Class(msgspec.Struct, frozen=True, gc=False):
@@ -40,12 +33,6 @@ class Class(msgspec.Struct, frozen=True, gc=False):
 
 
 Workload = tuple[Class, ...]
-
-
-def shape_of(template: PodTemplate) -> Shape:
-    """The shape of a template."""
-    asked = tuple((name, amount) for name, amount in template.requests if amount > 0)
-    return Shape(asked, constraints_of(template))
 
 
 def label_of(requests: Amounts) -> str:

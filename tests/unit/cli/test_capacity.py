@@ -20,8 +20,9 @@ from clusteraudit.report.capacity_shapes import CapacityShape
 from clusteraudit.report.resource import Spec
 from clusteraudit.report.status import View, status
 from clusteraudit.rules.catalogue import catalogue
-from support.capacity import GPU, asked, cluster_of, machine, pod
+from support.capacity import GPU, asked, machine, pod
 from support.clusters import EVERYTHING, audit_of
+from support.model import cluster_of
 
 ROOT = Path(__file__).resolve().parents[3]
 SNAPSHOT = ROOT / "dev/demo/cluster.jsonl"
@@ -63,18 +64,15 @@ def test_the_bundled_snapshot() -> None:
     assert once.returncode == 0, once.stderr
     assert once.stdout == call("-f", SNAPSHOT, "-o", "json").stdout
     said = CapacityShape.model_validate_json(once.stdout)
-    cpu = said.resources["cpu"]
-    found = cpu.expected_fragmentation
+    pool = next(one for one in said.groups if one.name.endswith("=fragmented-capacity"))
+    cpu = pool.resources["cpu"]
 
-    assert (cpu.allocatable, cpu.requested, cpu.free, cpu.unavailable) == (
-        60_000,
-        20_000,
-        36_000,
-        4_000,
-    )
-    assert found is not None
-    assert found.amount == pytest.approx(8 / 17 * 36_000)
-    assert found.by_cause.own == pytest.approx((4 * 12_000 + 3 * 4_000 + 12_000) / 17)
+    assert (cpu.allocatable, cpu.requested, cpu.free) == (32_000, 20_000, 12_000)
+    assert pool.node_bounds is not None
+    assert (pool.node_bounds.lower, pool.node_bounds.upper) == (3, 4)
+    waits = next(one for one in said.workload if one.requests == {"cpu": 5000})
+    fits = next(one for one in said.shapes if one.shape == waits.shape)
+    assert (fits.fits, fits.ideal, fits.packing_loss) == (0, 2, 1)
     keys = list(json.loads(once.stdout))
     assert keys[:4] == ["schemaVersion", "inputs", "workload", "resources"]
 

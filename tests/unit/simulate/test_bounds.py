@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from clusteraudit.model import build
 from clusteraudit.model.build import Manifest
 from clusteraudit.report.capacity_shapes import CapacityShape
-from support.capacity import asked, cluster_of, machine, pod
+from support.capacity import asked, machine, pod
+from support.model import cluster_of
 
 BIG = {"cpu": 4, "memory": "16Gi", "pods": 10}
 
@@ -67,14 +68,14 @@ def test_a_node_that_takes_no_pods_is_not_counted() -> None:
         ("BarePod", [pod("bare", {"cpu": 1}, on="n1", owner="")]),
         ("StaticPod", [pod("etcd-n1", {"cpu": 1}, on="n1", owner="Node")]),
         (
-            "BudgetExhausted",
+            "BudgetAllowsNone",
             [
                 build.pod("web", app="web", owner=build.owned_by("ReplicaSet", "web"), on="n1"),
                 build.budget("web", counts=(1, 1, 1), minAvailable=1),
             ],
         ),
         (
-            "BudgetUnknown",
+            "BudgetAllowsNone",
             [
                 build.pod("web", app="web", owner=build.owned_by("ReplicaSet", "web"), on="n1"),
                 build.budget("web", minAvailable=1),

@@ -18,13 +18,13 @@ from support.capacity import (
     Node,
     Told,
     asked,
-    cluster_of,
     copies,
     described,
     machine,
     pod,
     reference,
 )
+from support.model import cluster_of
 
 EXAMPLES = settings(max_examples=int(os.environ.get("CAPACITY_EXAMPLES", "50")), deadline=None)
 

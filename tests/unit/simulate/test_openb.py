@@ -5,8 +5,9 @@ import pytest
 from clusteraudit.report.capacity_shapes import CapacityShape
 from clusteraudit.simulate.workload import covering, of_changes
 from support import openb
-from support.capacity import asked, cluster_of
+from support.capacity import asked
 from support.clusters import changes_of
+from support.model import cluster_of
 
 SHARE = 10_000
 """Replicas that are all of the mix: shares are given in hundredths of a percent."""

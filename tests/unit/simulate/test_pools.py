@@ -5,8 +5,8 @@ import pytest
 from clusteraudit.model import build
 from clusteraudit.model.rows import NodeRow
 from clusteraudit.simulate.pools import LABELS, places, pool_of
-from support.capacity import cluster_of
 from support.clusters import changes_of
+from support.model import cluster_of
 
 
 def row(**node: object) -> NodeRow:

@@ -5,8 +5,9 @@ import pytest
 from clusteraudit.model import build
 from clusteraudit.model.build import Manifest
 from clusteraudit.simulate.workload import classes, covering, label_of, of_changes, workload
-from support.capacity import asked, cluster_of, machine, pod
+from support.capacity import asked, machine, pod
 from support.clusters import changes_of
+from support.model import cluster_of
 
 OWNED = [
     build.pod("a", owner=build.owned_by("ReplicaSet", "a"), on="n", cpu="1"),

@@ -43,8 +43,9 @@ from clusteraudit.rules.kit import (
     sound,
 )
 from clusteraudit.simulate.capacity import whole
+from clusteraudit.simulate.filters.kit import Shape, shape_of
 from clusteraudit.simulate.hole import Hole, fit, hole
-from clusteraudit.simulate.workload import Shape, owners, shape_of
+from clusteraudit.simulate.workload import owners
 
 
 class FragmentedCapacitySettings(Settings):
