@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clusteraudit.report.capacity_shapes import CapacityShape
 from clusteraudit.report.evictions import EvictionsShape
 from clusteraudit.report.pages import pages
 from clusteraudit.report.shapes import ScanShape
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 SHAPES: dict[str, type[BaseModel]] = {
+    "capacity": CapacityShape,
     "evictions": EvictionsShape,
     "scan": ScanShape,
 }

@@ -15,7 +15,7 @@ from clusteraudit.model.rows import Ref
 from clusteraudit.model.store import Change, Evidence, Store, Touched
 from clusteraudit.rules.catalogue import Catalogue
 from clusteraudit.rules.kit import Rule, Settings
-from clusteraudit.simulate.capacity import Capacity, PoolCapacity, by_pool, capacity, headroom
+from clusteraudit.simulate.capacity import Whole, whole
 
 Word = Literal["found", "error", "unknown", "clear", "notApplicable"]
 _OWN_SUBJECTS = (
@@ -28,11 +28,6 @@ _OWN_SUBJECTS = (
 )
 _MAX_REASONS = 5
 _CAPACITY = "capacity"
-_Figures = tuple[
-    tuple[Capacity, ...] | None,
-    tuple[PoolCapacity, ...] | None,
-    tuple[tuple[str, int], ...] | None,
-]
 
 
 class Tally(msgspec.Struct, frozen=True, gc=False):
@@ -58,11 +53,8 @@ class AuditResult(msgspec.Struct, frozen=True, gc=False):
     counts: tuple[tuple[str, int], ...]
     """Objects held, by kind."""
     evidence: tuple[tuple[str, Evidence], ...]
-    capacity: tuple[Capacity, ...] | None
-    """None unless all nodes and pods are known; so are the next two."""
-    pools: tuple[PoolCapacity, ...] | None
-    headroom: tuple[tuple[str, int], ...] | None
-    """Copies that fit, by what a shape requests."""
+    capacity: Whole | None
+    """None unless all nodes and pods are known."""
     errors: tuple[tuple[str, int], ...]
     """How often each rule failed since the audit began."""
     wake: int | None
@@ -179,7 +171,6 @@ class Audit:
 
     def _result(self, asked: int) -> AuditResult:
         counts = ((kind, len(self.store.tables[kind])) for kind in KINDS)
-        whole, pools, fits = self._figures()
         return AuditResult(
             now=self._now,
             entries=tuple(sorted(self.ledger.entries.values(), key=order)),
@@ -188,18 +179,16 @@ class Audit:
             asked=asked,
             counts=tuple((kind, number) for kind, number in counts if number),
             evidence=tuple(sorted(self.store.evidence.items())),
-            capacity=whole,
-            pools=pools,
-            headroom=fits,
+            capacity=self._capacity(),
             errors=tuple((rule.code, self._errors[rule.code]) for rule in self._catalogue),
             wake=self.cluster.deadlines.next(),
         )
 
-    def _figures(self) -> _Figures:
-        """Made anew only when what they were made of has changed."""
+    def _capacity(self) -> Whole | None:
+        """Made anew only when what it was made of has changed."""
         self.cluster.recorder.begin(_CAPACITY)
         try:
-            return capacity(self.cluster), by_pool(self.cluster), headroom(self.cluster)
+            return whole(self.cluster)
         finally:
             self.cluster.recorder.end()
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import click
 import typer
 
+from clusteraudit.cli.capacity import capacity
 from clusteraudit.cli.errors import CommandError, Exit
 from clusteraudit.cli.evictions import evictions
 from clusteraudit.cli.run import run
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 app.command()(scan)
 app.command()(evictions)
+app.command()(capacity)
 app.command()(snapshot)
 app.command()(rules)
 app.command()(crd)

@@ -56,9 +56,25 @@ def show(resource: str, value: int) -> str:
     """An amount in the base unit of `resource` as people write it: `1500m`, `6`, `1.5Gi`."""
     if resource == "cpu":
         return str(value // MILLI) if value % MILLI == 0 else f"{value}m"
-    if resource in {"memory", "ephemeral-storage"} or resource.startswith("hugepages-"):
-        return _bytes(value)
+    return _bytes(value) if in_bytes(resource) else str(value)
+
+
+def canonical(resource: str, value: int) -> str:
+    """The same without loss, so that amounts that differ read differently: `1536Mi`, `100M`."""
+    if resource == "cpu" or not in_bytes(resource) or value == 0:
+        return show(resource, value)
+    for suffix, power in reversed(_BINARY.items()):
+        if value % (1 << power) == 0:
+            return f"{value >> power}{suffix}"
+    for suffix, power in reversed(_DECIMAL.items()):
+        if power >= 0 and value % 10**power == 0:
+            return f"{value // 10**power}{suffix}"
     return str(value)
+
+
+def in_bytes(resource: str) -> bool:
+    """Whether amounts of it are bytes."""
+    return resource in {"memory", "ephemeral-storage"} or resource.startswith("hugepages-")
 
 
 def cores(milli: int) -> str:

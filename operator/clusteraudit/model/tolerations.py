@@ -38,6 +38,13 @@ class Toleration(msgspec.Struct, frozen=True, gc=False):
     seconds: int | None = None
     """For how long a NoExecute taint is tolerated; None is for ever."""
 
+    def __str__(self) -> str:
+        """As taints are written: `key=value:Effect`; `*` for every key, no effect for every one."""
+        value = f" {self.operator} {self.value}" if self.operator in {"Gt", "Lt"} else ""
+        if not value and self.value and self.operator != "Exists":
+            value = f"={self.value}"
+        return f"{self.key or '*'}{value}" + (f":{self.effect}" if self.effect else "")
+
     def tolerates(self, taint: Taint) -> bool:
         """Whether this toleration admits `taint`; an empty key with Exists admits every taint."""
         if self.effect and self.effect != taint.effect:

@@ -14,7 +14,7 @@ from clusteraudit.report.scan import chains, score
 from clusteraudit.report.status import shown
 from clusteraudit.rules.catalogue import Catalogue
 from clusteraudit.rules.kit import Severity
-from clusteraudit.simulate.capacity import PoolCapacity
+from clusteraudit.simulate.capacity import COMPUTE, Group, Measure, headroom
 
 MAX_POOLS = 50
 """Pools that have series, those with most allocatable: 50 x 2 resources x 4 metrics."""
@@ -36,15 +36,17 @@ class Audited:
         return tuple(one for one in self.result.entries if shown(one, self.spec))
 
     @cached_property
-    def pools(self) -> tuple[PoolCapacity, ...]:
-        """Pools that have series."""
-        return _largest(self.result.pools or ())
+    def pools(self) -> tuple[tuple[str, Measure], ...]:
+        """CPU and memory of the pools that have series."""
+        found = self.result.capacity
+        pools = _largest(found.pools) if found else ()
+        return tuple((one.name, m) for one in pools for m in one.resources if m.resource in COMPUTE)
 
 
-def _largest(pools: tuple[PoolCapacity, ...]) -> tuple[PoolCapacity, ...]:
-    cpu = {one.pool: one.allocatable for one in pools if one.resource == "cpu"}
+def _largest(pools: tuple[Group, ...]) -> tuple[Group, ...]:
+    cpu = {one.name: m.allocatable for one in pools if (m := one.of("cpu"))}
     names = set(sorted(cpu, key=lambda name: (-cpu[name], name))[:MAX_POOLS])
-    return tuple(one for one in pools if one.pool in names)
+    return tuple(one for one in pools if one.name in names)
 
 
 def _findings(audited: Audited) -> Samples:
@@ -84,12 +86,16 @@ def _chains(audited: Audited) -> Samples:
     return {(): len(chains(audited.entries, links, audited.catalogue))}
 
 
-def _of_pools(value: Callable[[PoolCapacity], float | None]) -> Callable[[Audited], Samples]:
+def _of_pools(value: Callable[[Measure], float | None]) -> Callable[[Audited], Samples]:
     def samples(audited: Audited) -> Samples:
-        values = {(one.resource, one.pool): value(one) for one in audited.pools}
+        values = {(one.resource, pool): value(one) for pool, one in audited.pools}
         return {labels: number for labels, number in values.items() if number is not None}
 
     return samples
+
+
+def _stranded(one: Measure) -> float | None:
+    return None if one.stranded is None else one.stranded / _BASE.get(one.resource, 1)
 
 
 def _ratio(part: int, whole: int) -> float | None:
@@ -97,7 +103,8 @@ def _ratio(part: int, whole: int) -> float | None:
 
 
 def _headroom(audited: Audited) -> Samples:
-    return {(shape,): number for shape, number in audited.result.headroom or ()}
+    found = audited.result.capacity
+    return {(shape,): number for shape, number in headroom(found)} if found else {}
 
 
 def _about(rule: str, kind: str) -> Callable[[Audited], Samples]:
@@ -136,13 +143,13 @@ METRICS: tuple[Metric[Audited], ...] = (
     Metric(
         "fragmentation_ratio",
         "Share of what is free that the expected pod cannot use.",
-        _of_pools(lambda one: _ratio(one.fragmented, one.free)),
+        _of_pools(lambda one: one.fragmented),
         ("resource", "pool"),
     ),
     Metric(
         "stranded",
-        "Free on nodes that take no pod of the cluster's own mix: cores, or bytes.",
-        _of_pools(lambda one: one.stranded / _BASE.get(one.resource, 1)),
+        "Free on nodes that take no pod of the cluster's own workload: cores, or bytes.",
+        _of_pools(_stranded),
         ("resource", "pool"),
     ),
     Metric(

@@ -128,9 +128,11 @@ class StatusInput(Shape):
 
 
 class StatusCapacity(Shape):
-    """What is free of a resource, in its base unit: millicores, or bytes."""
+    """What is free of a resource, in its base unit: millicores, bytes, or a count."""
 
-    resource: str = Field(description="cpu or memory.", max_length=63)
+    resource: str = Field(
+        description="cpu, memory, pods (slots), then others by name.", max_length=63
+    )
     allocatable: int = Field(description="Allocatable of all nodes.")
     requested: int = Field(description="Requested by pods that have a node.")
     free: int = Field(description="Free on nodes that take pods.")
@@ -138,7 +140,9 @@ class StatusCapacity(Shape):
     fragmented_permille: int = Field(
         description="Share of what is free that the expected pod cannot use."
     )
-    stranded: int = Field(description="Free on nodes that take no pod of the cluster's own mix.")
+    stranded: int = Field(
+        description="Free on nodes that take no pod of the cluster's own workload."
+    )
 
 
 class RuleCount(Shape):

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -28,7 +28,8 @@ from clusteraudit.report.resource import (
 from clusteraudit.report.scan import chains, reference, score, summary
 from clusteraudit.rules.catalogue import Catalogue
 from clusteraudit.rules.kit import LOOPS, Severity, count
-from clusteraudit.simulate.capacity import Capacity
+from clusteraudit.simulate.capacity import COMPUTE, Measure
+from clusteraudit.simulate.snapshot import SLOTS
 
 if TYPE_CHECKING:
     from clusteraudit.report.shapes import LoopName
@@ -37,6 +38,7 @@ CAP_BYTES = 200 * 1024
 PER_RULE = 20
 _MESSAGE = 1024
 _LINKS = 100
+_RESOURCES = 8
 _HEALTHY_BELOW = Severity.MEDIUM.rank
 
 Word = Literal["True", "False", "Unknown"]
@@ -153,7 +155,7 @@ def _status(
             findings=len(entries),
             unknown=len(unknown),
         ),
-        capacity=[_capacity(one) for one in result.capacity or ()],
+        capacity=list(_capacity(result)),
         findings=[_finding(entry, links, marks, catalogue) for entry in kept],
         findings_by_rule=_by_rule(entries, kept),
         chains=linked,
@@ -165,15 +167,25 @@ def _status(
     )
 
 
-def _capacity(one: Capacity) -> StatusCapacity:
+def _capacity(result: AuditResult) -> Iterator[StatusCapacity]:
+    """CPU, memory and slots, then what else there is most of."""
+    measures = result.capacity.cluster.resources if result.capacity else ()
+    held = [one for one in measures if one.allocatable or one.requested]
+    first = {name: at for at, name in enumerate((*COMPUTE, SLOTS))}
+    held.sort(key=lambda one: (first.get(one.resource, len(first)), one.resource))
+    for one in held[:_RESOURCES]:
+        yield _of_resource(one)
+
+
+def _of_resource(one: Measure) -> StatusCapacity:
     return StatusCapacity(
         resource=one.resource,
         allocatable=one.allocatable,
         requested=one.requested,
         free=one.free,
         unavailable=one.unavailable,
-        fragmented_permille=1000 * one.fragmented // one.free if one.free else 0,
-        stranded=one.stranded,
+        fragmented_permille=int(1000 * (one.fragmented or 0)),
+        stranded=one.stranded or 0,
     )
 
 

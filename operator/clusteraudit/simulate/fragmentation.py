@@ -1,157 +1,170 @@
-"""How much of what is free is of use, and to whom.
+"""How much of what is free is of use, and to whom: F2, F3, F4, by group of nodes.
 
-F2: copies that fit, against what the pooled room would hold: H(m) = sum over nodes of min over
-resources of floor(F/D), ideal(m) = floor(min over resources of sum F / D), loss = 1 - H/ideal.
-F3: free amount that the expected pod cannot use (fragmentation gradient descent, ATC'23,
-generalised to every resource). F4: free amount on nodes that take no pod of any shape.
+With F the free amount, D a class's request, E the nodes that accept it and p its weight:
+
+- F2, copies: `fits = sum over E of min over r of floor(F/D)`, slots included;
+  `ideal = floor(min over r of sum over E of F / D)`; packing loss `1 - fits/ideal`.
+- F3, expected fragmentation of r: `sum of p * F` over the classes that ask for r and the nodes on
+  which they do not fit (fragmentation gradient descent, ATC'23, generalised to every resource).
+  The published figure for one resource also holds what no class asks for: `notRequested`.
+- F4, stranded: `F` on nodes on which no class fits that asks for anything.
+
+Sums are exact: integers weighed by numbers of pods, divided once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from clusteraudit.model.cluster import Cluster, derived
-from clusteraudit.model.rows import Amounts, NodeRow, Ref, amount_of
-from clusteraudit.simulate.filters.kit import Shape, shape_of
-from clusteraudit.simulate.fit import eligible
-from clusteraudit.simulate.snapshot import SLOTS, free
+from clusteraudit.model.rows import Amounts
+from clusteraudit.simulate.accept import Accepted
+from clusteraudit.simulate.filters.kit import Shape
+from clusteraudit.simulate.room import CLIP, Counts, Exact, Mask, Room
+from clusteraudit.simulate.snapshot import SLOTS
+from clusteraudit.simulate.workload import Class, Workload
 
-Column = NDArray[np.int64]
-_CLIP = 2**50  # 5,000 nodes of it still add up within int64
-
-
-class Fit(msgspec.Struct, frozen=True, gc=False):
-    """F2 of one shape; `loss` in permille of ideal, None where ideal is 0."""
-
-    placeable: int
-    ideal: int
-    eligible: int
-
-    @property
-    def loss(self) -> int | None:
-        """Packing loss in permille."""
-        return None if self.ideal == 0 else 1000 - 1000 * self.placeable // self.ideal
+N = TypeVar("N", bound=np.generic)
 
 
-class Hole(msgspec.Struct, frozen=True, gc=False):
-    """The resource that most eligible nodes lack for a shape, and the largest room there is."""
+class Grouping:
+    """Nodes in groups, each in one: sums of a row a node become sums of a row a group."""
 
-    resource: str
-    requested: int
-    largest: int
-    node: str
-    pooled: int
+    def __init__(self, names: Sequence[str], of_node: Sequence[int]) -> None:
+        self.names = tuple(names)
+        self.of_node = np.array(of_node, dtype=np.intp)
+        self._order = np.argsort(self.of_node, kind="stable")
+        sizes = np.bincount(self.of_node, minlength=len(self.names))
+        self._starts = np.concatenate(([0], np.cumsum(sizes)[:-1])).astype(np.intp)
 
+    def members(self, group: int) -> NDArray[np.intp]:
+        """Rows of the nodes of a group."""
+        return np.flatnonzero(self.of_node == group)
 
-class Fragmentation(msgspec.Struct, frozen=True, gc=False):
-    """F3 and F4 of one resource, in its base unit; `expected` leaves `not_requested` out."""
-
-    free: int
-    expected: int
-    not_requested: int
-    stranded: int
-
-
-class Room:
-    """Free amounts by resource, a column each, over nodes that can take pods."""
-
-    def __init__(self, left: Mapping[str, Amounts]) -> None:
-        self.nodes = tuple(sorted(left))
-        resources = sorted({name for one in left.values() for name, _ in one})
-        self._columns = {name: self._column(left, name) for name in resources}
-        self._masks: dict[frozenset[str], NDArray[np.bool_]] = {}
-
-    def _column(self, left: Mapping[str, Amounts], resource: str) -> Column:
-        values = [min(max(0, amount_of(left[name], resource)), _CLIP) for name in self.nodes]
-        return np.array(values, dtype=np.int64)
-
-    def column(self, resource: str) -> Column:
-        """Free amounts of a resource, by node; zeros where no node has it."""
-        found = self._columns.get(resource)
-        return np.zeros(len(self.nodes), dtype=np.int64) if found is None else found
-
-    def mask(self, names: frozenset[str]) -> NDArray[np.bool_]:
-        """Which of the nodes are among these."""
-        if names not in self._masks:
-            self._masks[names] = np.array([name in names for name in self.nodes], dtype=np.bool_)
-        return self._masks[names]
-
-    def copies(self, requests: Amounts) -> Column:
-        """How many copies each node takes; pod slots count for one each."""
-        count = self.column(SLOTS)
-        for resource, amount in requests:
-            if amount > 0:
-                count = np.minimum(count, self.column(resource) // min(amount, _CLIP))
-        return count
+    def sums(self, rows: NDArray[N]) -> NDArray[N]:
+        """Sums by group, over the first axis; every group has a node, unless there is none."""
+        if not len(self.of_node):
+            return np.zeros((len(self.names), *rows.shape[1:]), dtype=rows.dtype)
+        found: NDArray[N] = np.add.reduceat(rows[self._order], self._starts, axis=0)
+        return found
 
 
-@derived
-def room(cluster: Cluster) -> tuple[tuple[str, Amounts], ...]:
-    """Free amounts of nodes that take pods: neither cordoned nor NotReady."""
-    usable = (
-        n for n in cluster.all(NodeRow, "Node") if not n.unschedulable and n.ready is not False
-    )
-    return tuple((node.name, free(cluster, node.name)) for node in usable)
+@dataclass(frozen=True)
+class Copies:
+    """F2 of a class, by group."""
+
+    fits: Counts
+    ideal: Counts
 
 
-def fit(cluster: Cluster, whole: Room, shape: Shape) -> Fit:
-    """F2 of a shape."""
-    mask = whole.mask(eligible(cluster, shape.constraints))
-    placeable = int(whole.copies(shape.requests)[mask].sum())
-    needs = [(r, amount) for r, amount in (*shape.requests, (SLOTS, 1)) if amount > 0]
-    ideal = min(int(whole.column(r)[mask].sum()) // amount for r, amount in needs)
-    return Fit(placeable, ideal, int(mask.sum()))
+@dataclass(frozen=True)
+class Waste:
+    """F3 and F4, a row a node and a column a resource; the weights are numbers of pods."""
+
+    pods: int
+    own: Exact
+    """Too little of the resource itself."""
+    other: dict[tuple[int, int], Exact]
+    """By resource and the other of which the least part is there: too little of that one."""
+    slots: Exact
+    constraint: Exact
+    not_requested: Exact
+    stranded: Exact
+    """Not weighed: all that is free where nothing fits."""
 
 
-def hole(cluster: Cluster, whole: Room, shape: Shape) -> Hole | None:
-    """What a shape lacks on most nodes that it may run on; None where it may run on none."""
-    mask = whole.mask(eligible(cluster, shape.constraints))
-    if not mask.any():
-        return None
-    asked = [(r, amount) for r, amount in shape.requests if amount > 0]
-    lacks = {r: int((whole.column(r)[mask] < amount).sum()) for r, amount in asked}
-    if not lacks or not max(lacks.values()):
-        return None
-    resource = max(sorted(lacks), key=lambda r: lacks[r])
-    column = np.where(mask, whole.column(resource), -1)
-    at = int(column.argmax())
-    pooled = int(whole.column(resource)[mask].sum())
-    return Hole(resource, dict(asked)[resource], int(column[at]), whole.nodes[at], pooled)
+def copies(room: Room, requests: Amounts) -> Counts:
+    """How many copies each node has room for; a copy takes a slot."""
+    count: Counts = room.comparable[room.column[SLOTS]]
+    for resource, amount in requests:
+        count = np.minimum(count, room.comparable[room.column[resource]] // min(amount, CLIP))
+    return count
 
 
-def fragmentation(
-    cluster: Cluster, whole: Room, weights: Mapping[Shape, int], resource: str
-) -> Fragmentation:
-    """F3 and F4 of a resource over the shapes, each weighed by its number of pods."""
-    column = whole.column(resource)
-    total = sum(weights.values())
-    expected, idle, useful = 0, 0, np.zeros(len(whole.nodes), dtype=np.bool_)
-    for shape, weight in weights.items():
-        takes = whole.mask(eligible(cluster, shape.constraints)) & (
-            whole.copies(shape.requests) > 0
+def packing(room: Room, shape: Shape, accepts: Mask, grouping: Grouping) -> Copies:
+    """F2 of a class."""
+    fits = grouping.sums(np.where(accepts, copies(room, shape.requests), 0))
+    pooled = [
+        grouping.sums(np.where(accepts, room.comparable[room.column[r]], 0)) // min(amount, CLIP)
+        for r, amount in (*shape.requests, (SLOTS, 1))
+    ]
+    return Copies(fits, np.min(pooled, axis=0))
+
+
+def waste(room: Room, workload: Workload, accepted: Accepted) -> Waste:
+    """F3 and F4 of a workload, node by node."""
+    tally = _Tally(room)
+    for one in workload:
+        tally.add(one, accepted[one.shape.constraints])
+    return tally.weighed()
+
+
+class _Tally:
+    """Counts pods by why they do not fit, for each node and resource."""
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        shape = (len(room.resources), len(room.nodes))
+        self._pods = 0
+        self._own, self._slots, self._constraint = (np.zeros(shape, np.int64) for _ in range(3))
+        self._other: dict[tuple[int, int], Counts] = {}
+        self._not_requested = np.zeros(len(room.resources), np.int64)
+        self._useful = np.zeros(len(room.nodes), np.bool_)
+
+    def add(self, one: Class, accepts: Mask) -> None:
+        """Count a class, over all nodes."""
+        room, requests = self._room, one.shape.requests
+        self._pods += one.pods
+        asked = {room.column[r]: min(amount, CLIP) for r, amount in (*requests, (SLOTS, 1))}
+        lacks = {at: accepts & (room.comparable[at] < amount) for at, amount in asked.items()}
+        full = np.logical_or.reduce(list(lacks.values()))
+        if requests:
+            self._useful |= accepts & ~full
+        scarcest = self._scarcest(asked) if full.any() else None
+        for at in range(len(room.resources)):
+            if at not in asked:
+                self._not_requested[at] += one.pods
+                continue
+            self._constraint[at] += np.where(accepts, 0, one.pods)
+            self._own[at] += np.where(lacks[at], one.pods, 0)
+            if scarcest is not None:
+                self._others(one, at, full & ~lacks[at], lacks, scarcest)
+
+    def _scarcest(self, asked: dict[int, int]) -> NDArray[np.intp]:
+        """On each node, the resource of which it has the least part; slots are told apart."""
+        slots = self._room.column[SLOTS]
+        named = [at for at in asked if at != slots] or [slots]
+        parts = np.stack([self._room.comparable[at] / asked[at] for at in named])
+        found: NDArray[np.intp] = np.array(named, dtype=np.intp)[parts.argmin(axis=0)]
+        return found
+
+    def _others(
+        self, one: Class, at: int, rest: Mask, lacks: dict[int, Mask], scarcest: NDArray[np.intp]
+    ) -> None:
+        """Where not the resource itself is lacking: a slot, or another resource."""
+        if not rest.any():
+            return
+        slots = self._room.column[SLOTS]
+        no_slot = rest & lacks[slots]
+        self._slots[at] += np.where(no_slot, one.pods, 0)
+        rest &= ~no_slot
+        for other in lacks:
+            here = rest & (scarcest == other)
+            if other != at and here.any():
+                count = self._other.setdefault((at, other), np.zeros(len(here), np.int64))
+                count += np.where(here, one.pods, 0)
+
+    def weighed(self) -> Waste:
+        """Free amounts by those counts."""
+        free = self._room.free
+        return Waste(
+            pods=self._pods,
+            own=free * self._own.T,
+            other={key: free[:, key[0]] * count for key, count in sorted(self._other.items())},
+            slots=free * self._slots.T,
+            constraint=free * self._constraint.T,
+            not_requested=free * self._not_requested,
+            stranded=free * ~self._useful[:, None],
         )
-        useful |= takes
-        if amount_of(shape.requests, resource):
-            expected += weight * int(column[~takes].sum())
-        else:
-            idle += weight * int(column.sum())
-    return Fragmentation(
-        free=int(column.sum()),
-        expected=expected // total if total else 0,
-        not_requested=idle // total if total else 0,
-        stranded=int(column[~useful].sum()) if total else 0,
-    )
-
-
-@derived
-def weights(cluster: Cluster) -> Mapping[Shape, Mapping[Ref, int]]:
-    """How many pods each controller has of each shape; DaemonSets' pods are tied to their node."""
-    found: dict[Shape, dict[Ref, int]] = {}
-    for template, number in cluster.templates().items():
-        owner = template.owner
-        if owner is not None and owner.kind != "DaemonSet" and template.requests:
-            owners = found.setdefault(shape_of(template), {})
-            owners[owner] = owners.get(owner, 0) + number
-    return found

@@ -1,12 +1,19 @@
-"""Pools: nodes that are made, scaled and replaced together, by their makers' labels."""
+"""Pools and zones: nodes that are made, scaled and lost together, by their makers' labels."""
+
+from collections.abc import Callable
+from typing import Literal
 
 import msgspec
 
 from clusteraudit.model.cluster import Cluster, derived
 from clusteraudit.model.rows import NodeRow
+from clusteraudit.model.tolerations import FILTERING
+
+By = Literal["pool", "zone", "node"]
 
 LABELS = (
     "karpenter.sh/nodepool",
+    "karpenter.sh/provisioner-name",  # Karpenter before v1beta1
     "eks.amazonaws.com/nodegroup",
     "alpha.eksctl.io/nodegroup-name",
     "cloud.google.com/gke-nodepool",
@@ -15,21 +22,55 @@ LABELS = (
     "doks.digitalocean.com/node-pool",
     "lke.linode.com/pool-id",
     "kops.k8s.io/instancegroup",
+    "worker.gardener.cloud/pool",
+    "k8s.scaleway.com/pool-name",
+    "ibm-cloud.kubernetes.io/worker-pool-name",
+    "alibabacloud.com/nodepool-id",
+    "vke.vultr.com/node-pool",
+    "kubernetes.civo.com/civo-node-pool",
+    "hcloud/node-group",
 )
-"""The first that a node carries names its pool."""
+"""The first that a node carries names its pool. Machines of OpenShift and of the Cluster API name
+their set in annotations only, which the model does not read: their nodes go by their signature."""
 
-_SIGNATURE = ("node.kubernetes.io/instance-type", "kubernetes.io/arch", "kubernetes.io/os")
-_CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
+_ZONES = ("topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone")
+_REGIONS = ("topology.kubernetes.io/region", "failure-domain.beta.kubernetes.io/region")
+_TYPES = ("node.kubernetes.io/instance-type", "beta.kubernetes.io/instance-type")
+_ROLE = "node-role.kubernetes.io/"
+_OF_ITS_STATE = ("node.", "node-role.")
+"""Taints that say how a node is, or repeat its role."""
+CONTROL_PLANE = ("control-plane", "master")
 
 
 def pool_of(node: NodeRow) -> str:
-    """The pool of a node; without a pool's label what it is: its instance type, or architecture."""
-    named = _first(node, LABELS)
-    if named:
-        return named
-    if node.labels.get(_CONTROL_PLANE) is not None:
+    """The pool of a node: as its maker's label says, else by what it is."""
+    return _first(node, LABELS) or _signature(node)
+
+
+def _signature(node: NodeRow) -> str:
+    """Roles, instance type or else platform, and the taints that keep other pods away."""
+    roles = roles_of(node)
+    if any(role in CONTROL_PLANE for role in roles):
         return "control-plane"
-    return _first(node, _SIGNATURE) or "default"
+    platform = (node.labels.get("kubernetes.io/os"), node.labels.get("kubernetes.io/arch"))
+    kind = _first(node, _TYPES) or "/".join(one for one in platform if one)
+    taints = {
+        f"{taint.key}={taint.value}" if taint.value else taint.key
+        for taint in node.taints
+        if taint.effect in FILTERING and not taint.key.startswith(_OF_ITS_STATE)
+    }
+    return " ".join(one for one in (*roles, kind, *sorted(taints)) if one) or "default"
+
+
+def roles_of(node: NodeRow) -> tuple[str, ...]:
+    """Roles by the well-known prefix, as `kubectl get nodes` shows them."""
+    keys = (key for key, _ in node.labels.pairs if key.startswith(_ROLE))
+    return tuple(key.removeprefix(_ROLE) for key in keys)
+
+
+def zone_of(node: NodeRow) -> str:
+    """The zone that a node says it is in; empty where it says none."""
+    return _first(node, _ZONES)
 
 
 def _first(node: NodeRow, labels: tuple[str, ...]) -> str:
@@ -38,17 +79,39 @@ def _first(node: NodeRow, labels: tuple[str, ...]) -> str:
     return next((value for value in values if value), "")
 
 
-class Pool(msgspec.Struct, frozen=True, gc=False):
-    """A pool and the names of its nodes."""
+class Place(msgspec.Struct, frozen=True, gc=False):
+    """Where a node belongs; zones of one name in two regions are two."""
 
-    name: str
-    nodes: tuple[str, ...]
+    node: str
+    pool: str
+    zone: str
 
 
 @derived
-def pools(cluster: Cluster) -> tuple[Pool, ...]:
-    """Pools by name."""
-    found: dict[str, list[str]] = {}
-    for node in cluster.all(NodeRow, "Node"):
-        found.setdefault(pool_of(node), []).append(node.name)
-    return tuple(Pool(name, tuple(sorted(nodes))) for name, nodes in sorted(found.items()))
+def places(cluster: Cluster) -> tuple[Place, ...]:
+    """Where every node belongs, by name."""
+    nodes = sorted(cluster.all(NodeRow, "Node"), key=lambda node: node.name)
+    regions: dict[str, set[str]] = {}
+    for node in nodes:
+        regions.setdefault(zone_of(node), set()).add(_first(node, _REGIONS))
+    return tuple(Place(node.name, pool_of(node), _zone(node, regions)) for node in nodes)
+
+
+def _zone(node: NodeRow, regions: dict[str, set[str]]) -> str:
+    zone, region = zone_of(node), _first(node, _REGIONS)
+    return f"{region}/{zone}" if zone and region and len(regions[zone]) > 1 else zone
+
+
+_OF: dict[By, Callable[[Place], str]] = {
+    "pool": lambda one: one.pool,
+    "zone": lambda one: one.zone,
+    "node": lambda one: one.node,
+}
+
+
+def of_nodes(cluster: Cluster, by: By) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Names of the groups, and for each node, by name, the number of its group."""
+    found = [_OF[by](one) for one in places(cluster)]
+    names = tuple(sorted(set(found)))
+    number = {name: at for at, name in enumerate(names)}
+    return names, tuple(number[name] for name in found)

@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from clusteraudit.model.rows import ContainerPort, PodTemplate, Ref, amount_of
 from clusteraudit.model.selectors import equal_to
 from clusteraudit.model.tolerations import Toleration
-from clusteraudit.sources import amounts
+from clusteraudit.sources import amounts, placement, scheduling
 from clusteraudit.sources import documents as docs
-from clusteraudit.sources import placement, scheduling
 from clusteraudit.sources.containers import unlimited, unrequested
 from clusteraudit.sources.convert import labels
 

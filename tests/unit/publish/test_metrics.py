@@ -92,8 +92,8 @@ def test_what_cannot_be_told_has_no_sample() -> None:
 def test_series_are_bounded() -> None:
     said = result()
     nodes = [pooled(f"n-{number}", f"pool-{number}", "4") for number in range(120)]
-    pools = result(*nodes).pools
-    found = series(msgspec.structs.replace(said, pools=pools))
+    capacity = result(*nodes).capacity
+    found = series(msgspec.structs.replace(said, capacity=capacity))
     of_pools = sum(any("pool-" in one for one in labels) for _, labels in found)
 
     assert of_pools <= MAX_POOLS * 2 * 4

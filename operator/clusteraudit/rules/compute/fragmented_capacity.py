@@ -42,16 +42,10 @@ from clusteraudit.rules.kit import (
     rule,
     sound,
 )
+from clusteraudit.simulate.capacity import whole
 from clusteraudit.simulate.filters.kit import Shape, shape_of
-from clusteraudit.simulate.fragmentation import (
-    Hole,
-    Room,
-    fit,
-    fragmentation,
-    hole,
-    room,
-    weights,
-)
+from clusteraudit.simulate.hole import Hole, fit, hole
+from clusteraudit.simulate.workload import owners
 
 
 class FragmentedCapacitySettings(Settings):
@@ -120,16 +114,15 @@ _BUSY = [
     ),
 )
 def fragmented_capacity(cluster: Cluster, settings: FragmentedCapacitySettings) -> Iterator[Answer]:
-    whole = Room(dict(room(cluster)))
     waiting = _waiting(cluster, settings.for_seconds)
     told: set[Ref] = set()
     for (owner, shape), pods in sorted(waiting.items(), key=lambda one: (one[0][0], -len(one[1]))):
-        copies, lack = fit(cluster, whole, shape), hole(cluster, whole, shape)
-        if lack and copies.placeable == 0 and copies.ideal >= 1 and owner not in told:
+        copies, lack = fit(cluster, shape), hole(cluster, shape)
+        if lack and copies.fits == 0 and copies.ideal >= 1 and owner not in told:
             told.add(owner)
-            yield _finding(cluster, whole, owner, lack, pods)
+            yield _finding(cluster, owner, lack, pods)
     if not told:
-        yield from _predicted(cluster, whole, settings, {shape for _, shape in waiting})
+        yield from _predicted(cluster, settings, {shape for _, shape in waiting})
 
 
 def _waiting(cluster: Cluster, for_seconds: int) -> dict[tuple[Ref, Shape], list[PodRow]]:
@@ -143,17 +136,20 @@ def _waiting(cluster: Cluster, for_seconds: int) -> dict[tuple[Ref, Shape], list
 
 
 def _predicted(
-    cluster: Cluster, whole: Room, settings: FragmentedCapacitySettings, waiting: set[Shape]
+    cluster: Cluster, settings: FragmentedCapacitySettings, waiting: set[Shape]
 ) -> Iterator[Finding]:
-    for shape, owners in weights(cluster).items():
-        copies = fit(cluster, whole, shape)
-        loss = copies.loss
-        if shape in waiting or loss is None or loss < settings.loss_permille or copies.ideal <= 1:
+    figures = whole(cluster)
+    if figures is None:
+        return
+    for one, copies in zip(figures.workload, figures.cluster.shapes, strict=True):
+        lost = copies.loss is not None and copies.loss * 1000 >= settings.loss_permille
+        if one.shape in waiting or not lost or copies.ideal <= 1 or copies.fits:
             continue
-        lack = hole(cluster, whole, shape)
-        if lack and copies.placeable == 0 and _worth(cluster, lack, settings.idle_permille):
-            owner = _top(cluster, min(owners, key=lambda one: (-owners[one], one)))
-            yield _finding(cluster, whole, owner, lack, [])
+        lack = hole(cluster, one.shape)
+        if lack and _worth(cluster, lack, settings.idle_permille):
+            named = owners(cluster)[one.shape]
+            owner = _top(cluster, min(named, key=lambda ref: (-named[ref], ref)))
+            yield _finding(cluster, owner, lack, [])
 
 
 def _worth(cluster: Cluster, lack: Hole, permille: int) -> bool:
@@ -167,9 +163,9 @@ def _top(cluster: Cluster, controller: Ref) -> Ref:
     return cluster.owner(pods[0]) if pods else controller
 
 
-def _finding(cluster: Cluster, whole: Room, owner: Ref, lack: Hole, pods: list[PodRow]) -> Finding:
-    mix = {one: sum(owners.values()) for one, owners in weights(cluster).items()}
-    spread = fragmentation(cluster, whole, mix, lack.resource)
+def _finding(cluster: Cluster, owner: Ref, lack: Hole, pods: list[PodRow]) -> Finding:
+    figures = whole(cluster)
+    measure = figures.cluster.of(lack.resource) if figures else None
     request = _amount(lack.resource, lack.requested)
     whom = f"{count(len(pods), 'pod')} of {request}" if pods else f"one more pod of {request}"
     return found(
@@ -182,8 +178,8 @@ def _finding(cluster: Cluster, whole: Room, owner: Ref, lack: Hole, pods: list[P
         largestFree=lack.largest,
         node=lack.node,
         pooledFree=lack.pooled,
-        fragmentedPermille=1000 * spread.expected // spread.free if spread.free else 0,
-        stranded=spread.stranded,
+        fragmentedPermille=int(1000 * (measure.fragmented or 0)) if measure else 0,
+        stranded=measure.stranded or 0 if measure else 0,
         words={
             "whom": whom,
             "request": request,

@@ -83,8 +83,9 @@ class Shape(msgspec.Struct, frozen=True, gc=False):
 
 
 def shape_of(template: PodTemplate) -> Shape:
-    """The shape of a template."""
-    return Shape(template.requests, constraints_of(template))
+    """The shape of a template; a request of 0 is none."""
+    asked = tuple((name, amount) for name, amount in template.requests if amount)
+    return Shape(asked, constraints_of(template))
 
 
 NodeFilter = Callable[[Constraints, NodeRow], Iterator[Answer]]
