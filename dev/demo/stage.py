@@ -28,6 +28,7 @@ Manifest = dict[str, Any]
 POOL = "example.com/pool"
 PLAYED = "controlplane/status"
 """Annotation of a pod: the status that KWOK gives it (`controlplane/stages.yaml`)."""
+PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure")
 SHARED = ("kube-system",)
 UNASKING = "container-without-requests"
 """The rule whose example lives on what the others' containers are given."""
@@ -176,7 +177,8 @@ def _node(manifest: Manifest, pool: str) -> None:
     zones = {key: f"{pool}-{one}" for key, one in meta["labels"].items() if key in _ZONES}
     meta["labels"] |= {POOL: pool, "kubernetes.io/hostname": meta["name"], **zones}
     spec["taints"] = [*spec.get("taints", []), {"key": POOL, "value": pool, "effect": "NoSchedule"}]
-    manifest["status"].pop("conditions", None)
+    said = manifest["status"].get("conditions", [])
+    manifest["status"]["conditions"] = [one for one in said if one["type"] in PRESSURES]
 
 
 def _spec(kind: str, spec: Manifest, pool: str) -> None:

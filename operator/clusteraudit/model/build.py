@@ -41,8 +41,9 @@ def node(
     labels: Mapping[str, str] | None = None,
     taints: Sequence[Mapping[str, str]] = (),
     cordoned: int | None = None,
+    pressure: Sequence[str] = (),
 ) -> Manifest:
-    """A node; `cordoned` says for how many seconds it has been."""
+    """A node; `cordoned` says for how many seconds it has been, pressure lasts for ten minutes."""
     named = {"kubernetes.io/hostname": name, **(labels or {})}
     if zone:
         named["topology.kubernetes.io/zone"] = zone
@@ -52,7 +53,9 @@ def node(
         spec = {"unschedulable": True, "taints": [*taints, {**taint, "timeAdded": ago(cordoned)}]}
     room = {"cpu": cpu, "memory": memory, "pods": "110"}
     ready = {"type": "Ready", "status": "True", "reason": "KubeletReady"}
-    status = {"allocatable": room, "capacity": room, "conditions": [ready]}
+    since = {"status": "True", "lastTransitionTime": ago(600)}
+    conditions = [ready, *({"type": one, **since} for one in pressure)]
+    status = {"allocatable": room, "capacity": room, "conditions": conditions}
     return thing("v1", "Node", name, metadata={"labels": named}, spec=spec, status=status)
 
 

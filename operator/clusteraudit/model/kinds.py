@@ -128,6 +128,7 @@ INDEXES: Mapping[str, Index] = {
     "unplaced": Index(("Pod",), _waiting),
     "policies_in": Index(("NetworkPolicy",), _namespace),
     "budgets_in": Index(("PodDisruptionBudget",), _namespace),
+    "limits_in": Index(("LimitRange",), _namespace),
     "slices_of": Index(("EndpointSlice",), _service),
     "cluster_dns": Index(("Service",), _dns),
 }
