@@ -28,6 +28,8 @@ Manifest = dict[str, Any]
 POOL = "example.com/pool"
 PLAYED = "controlplane/status"
 """Annotation of a pod: the status that KWOK gives it (`controlplane/stages.yaml`)."""
+KEPT = ("ownerReferences", "generation", "creationTimestamp")
+"""Of metadata: what controllers or the server write, which a snapshot holds."""
 PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure")
 SHARED = ("kube-system",)
 UNASKING = "container-without-requests"
@@ -71,7 +73,7 @@ def pooled(rule: Rule) -> Iterator[Manifest]:
     yield from _railed(rule)
     for one in example.objects:
         manifest: Manifest = copy.deepcopy(dict(one))
-        kept = {key: manifest["metadata"].get(key) for key in ("ownerReferences", "generation")}
+        kept = {key: manifest["metadata"].get(key) for key in KEPT}
         status, timestamp = manifest.get("status"), manifest.get("timestamp")
         _place(manifest, rule.name)
         manifest["metadata"] |= {key: value for key, value in kept.items() if value}
@@ -156,6 +158,7 @@ def _place(manifest: Manifest, pool: str) -> None:
     meta, kind = manifest["metadata"], manifest["kind"]
     meta.pop("ownerReferences", None)
     meta.pop("generation", None)
+    meta.pop("creationTimestamp", None)
     if meta.get("namespace") not in {None, *SHARED}:
         meta["namespace"] = pool
     if kind == "Namespace" and meta["name"] not in SHARED:

@@ -76,6 +76,7 @@ def _shop(seconds: int) -> tuple[build.Manifest, ...]:
     severity=Severity.HIGH,
     reads=("Pod",),
     uses=("ReplicaSet", "Deployment", "StatefulSet", "DaemonSet", "Job"),
+    leads_to=("service-without-endpoints",),
     message="{subject}: the kernel killed container {container} of {who} for memory, last at "
     "{killedAt}, {where}.",
     remedy="{mend}.",
