@@ -17,6 +17,10 @@ _LAST = ("Deployment", "StatefulSet", "DaemonSet", "Job")
 """Their pods take the room that other objects leave them."""
 
 
+_IMMUTABLE = ("StorageClass",)
+"""Their fields cannot be changed: made anew, as a user would."""
+
+
 def apply(cluster: Cluster, manifests: Iterable[Manifest]) -> None:
     """Create or change the objects: namespaces and nodes first, so that pods find them."""
     objects = list(manifests)
@@ -35,6 +39,7 @@ def apply(cluster: Cluster, manifests: Iterable[Manifest]) -> None:
         if one["metadata"]["name"] in there:
             _change_node(cluster, one)
     rest = [one for one in objects if one["kind"] not in {"Namespace", "Node"}]
+    cluster.delete([one for one in rest if one["kind"] in _IMMUTABLE])
     cluster.apply([one for one in rest if one["kind"] not in _LAST])
     cluster.apply([one for one in rest if one["kind"] in _LAST])
 

@@ -25,6 +25,7 @@ _OWN_SUBJECTS = (
     "NetworkPolicy",
     "PodDisruptionBudget",
     "Service",
+    "StorageClass",
 )
 _MAX_REASONS = 5
 _CAPACITY = "capacity"
