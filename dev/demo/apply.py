@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from demo.stage import POOL
+from demo.stage import POOL, PRESSURES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 _LAST = ("Deployment", "StatefulSet", "DaemonSet", "Job")
 """Their pods take the room that other objects leave them."""
+
+
+_IMMUTABLE = ("StorageClass",)
+"""Their fields cannot be changed: made anew, as a user would."""
 
 
 def apply(cluster: Cluster, manifests: Iterable[Manifest]) -> None:
@@ -29,10 +33,13 @@ def apply(cluster: Cluster, manifests: Iterable[Manifest]) -> None:
     new = [one for one in nodes if one["metadata"]["name"] not in there]
     cluster.add_nodes([one for one in new if not one["spec"].get("unschedulable")])
     _add_cordoned(cluster, [one for one in new if one["spec"].get("unschedulable")])
+    for one in new:
+        _report_pressure(cluster, one)
     for one in nodes:
         if one["metadata"]["name"] in there:
             _change_node(cluster, one)
     rest = [one for one in objects if one["kind"] not in {"Namespace", "Node"}]
+    cluster.delete([one for one in rest if one["kind"] in _IMMUTABLE])
     cluster.apply([one for one in rest if one["kind"] not in _LAST])
     cluster.apply([one for one in rest if one["kind"] in _LAST])
 
@@ -65,6 +72,22 @@ def _change_node(cluster: Cluster, node: Manifest) -> None:
     room = {key: node["status"][key] for key in ("allocatable", "capacity")}
     _patch(cluster, name, {"metadata": {"labels": node["metadata"]["labels"]}, "spec": wanted})
     _patch(cluster, name, {"status": room}, "--subresource=status")
+    _report_pressure(cluster, node)
+
+
+def _report_pressure(cluster: Cluster, node: Manifest) -> None:
+    """KWOK reports none when a node gets ready; where the example has some, it comes after that."""
+    name, said = node["metadata"]["name"], node["status"].get("conditions", [])
+    true = {one["type"] for one in said}
+    there = cluster.api.get("v1", "Node", name)["status"]["conditions"]
+    conditions = [
+        {**one, "status": "True" if one["type"] in true else "False"}
+        if one["type"] in PRESSURES
+        else one
+        for one in there
+    ]
+    if conditions != there:
+        cluster.api.patch(node, {"status": {"conditions": conditions}}, "status")
 
 
 def _patch(cluster: Cluster, name: str, change: Manifest, *more: str) -> None:

@@ -28,6 +28,9 @@ Manifest = dict[str, Any]
 POOL = "example.com/pool"
 PLAYED = "controlplane/status"
 """Annotation of a pod: the status that KWOK gives it (`controlplane/stages.yaml`)."""
+KEPT = ("ownerReferences", "generation", "creationTimestamp")
+"""Of metadata: what controllers or the server write, which a snapshot holds."""
+PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure")
 SHARED = ("kube-system",)
 UNASKING = "container-without-requests"
 """The rule whose example lives on what the others' containers are given."""
@@ -70,7 +73,7 @@ def pooled(rule: Rule) -> Iterator[Manifest]:
     yield from _railed(rule)
     for one in example.objects:
         manifest: Manifest = copy.deepcopy(dict(one))
-        kept = {key: manifest["metadata"].get(key) for key in ("ownerReferences", "generation")}
+        kept = {key: manifest["metadata"].get(key) for key in KEPT}
         status, timestamp = manifest.get("status"), manifest.get("timestamp")
         _place(manifest, rule.name)
         manifest["metadata"] |= {key: value for key, value in kept.items() if value}
@@ -155,6 +158,7 @@ def _place(manifest: Manifest, pool: str) -> None:
     meta, kind = manifest["metadata"], manifest["kind"]
     meta.pop("ownerReferences", None)
     meta.pop("generation", None)
+    meta.pop("creationTimestamp", None)
     if meta.get("namespace") not in {None, *SHARED}:
         meta["namespace"] = pool
     if kind == "Namespace" and meta["name"] not in SHARED:
@@ -176,7 +180,8 @@ def _node(manifest: Manifest, pool: str) -> None:
     zones = {key: f"{pool}-{one}" for key, one in meta["labels"].items() if key in _ZONES}
     meta["labels"] |= {POOL: pool, "kubernetes.io/hostname": meta["name"], **zones}
     spec["taints"] = [*spec.get("taints", []), {"key": POOL, "value": pool, "effect": "NoSchedule"}]
-    manifest["status"].pop("conditions", None)
+    said = manifest["status"].get("conditions", [])
+    manifest["status"]["conditions"] = [one for one in said if one["type"] in PRESSURES]
 
 
 def _spec(kind: str, spec: Manifest, pool: str) -> None:

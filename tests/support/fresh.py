@@ -980,7 +980,10 @@ def _autoscaled(pool: Mapping[str, str], *scaler: Load) -> Distribution:
         namespaces=("shop", "data", "overprovisioning", "monitoring", "karpenter"),
         extra=(
             *EKS.extra,
-            thing("networking.k8s.io/v1", "NetworkPolicy", "only-dns", "shop", spec=spec),
+            *(
+                thing("networking.k8s.io/v1", "NetworkPolicy", "only-dns", team, spec=spec)
+                for team in ("shop", "data", "overprovisioning")
+            ),
         ),
     )
 

@@ -25,6 +25,7 @@ _OWN_SUBJECTS = (
     "NetworkPolicy",
     "PodDisruptionBudget",
     "Service",
+    "StorageClass",
 )
 _MAX_REASONS = 5
 _CAPACITY = "capacity"
@@ -150,7 +151,8 @@ class Audit:
             recorder.end()
 
     def _ask(self, rule: Rule, subject: Ref) -> None:
-        silent = rule.hygiene and is_system(subject.namespace, self._system)
+        where = subject.name if subject.kind == "Namespace" else subject.namespace
+        silent = rule.hygiene and is_system(where, self._system)
         outcome = CLEAR if silent else ask(rule, subject, self.cluster, self._settings)
         self._note(rule, subject, outcome)
 

@@ -41,8 +41,9 @@ def node(
     labels: Mapping[str, str] | None = None,
     taints: Sequence[Mapping[str, str]] = (),
     cordoned: int | None = None,
+    pressure: Sequence[str] = (),
 ) -> Manifest:
-    """A node; `cordoned` says for how many seconds it has been."""
+    """A node; `cordoned` says for how many seconds it has been, pressure lasts for ten minutes."""
     named = {"kubernetes.io/hostname": name, **(labels or {})}
     if zone:
         named["topology.kubernetes.io/zone"] = zone
@@ -52,7 +53,9 @@ def node(
         spec = {"unschedulable": True, "taints": [*taints, {**taint, "timeAdded": ago(cordoned)}]}
     room = {"cpu": cpu, "memory": memory, "pods": "110"}
     ready = {"type": "Ready", "status": "True", "reason": "KubeletReady"}
-    status = {"allocatable": room, "capacity": room, "conditions": [ready]}
+    since = {"status": "True", "lastTransitionTime": ago(600)}
+    conditions = [ready, *({"type": one, **since} for one in pressure)]
+    status = {"allocatable": room, "capacity": room, "conditions": conditions}
     return thing("v1", "Node", name, metadata={"labels": named}, spec=spec, status=status)
 
 
@@ -198,6 +201,11 @@ def killed(seconds: int, restarts: int = 3) -> Manifest:
     return {**_container("app:1", restarts), "ready": True, "state": again, "lastState": last}
 
 
+def failing() -> Manifest:
+    """The status of a container that runs and fails its readiness probe."""
+    return {**_container("app:1"), "ready": False, "state": {"running": {"startedAt": ago(900)}}}
+
+
 def _container(image: str, restarts: int = 0) -> Manifest:
     return {"name": "main", "image": image, "imageID": "", "restartCount": restarts}
 
@@ -207,15 +215,31 @@ def namespace(name: str, **labels: str) -> Manifest:
     return thing("v1", "Namespace", name, metadata={"labels": labels})
 
 
-def claim(name: str, volume: str = "", namespace: str = "shop") -> Manifest:
-    """A PersistentVolumeClaim, bound if it names a volume."""
+def claim(
+    name: str,
+    volume: str = "",
+    namespace: str = "shop",
+    *,
+    storage_class: str = "",
+    created: int | None = None,
+) -> Manifest:
+    """A PersistentVolumeClaim, bound if it names a volume; made `created` seconds ago."""
     ask = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
-    spec = {**ask, "storageClassName": ""} | ({"volumeName": volume} if volume else {})
+    spec = {**ask, "storageClassName": storage_class} | ({"volumeName": volume} if volume else {})
+    meta = {} if created is None else {"creationTimestamp": ago(created)}
+    kind = ("v1", "PersistentVolumeClaim", name, namespace)
     status = {"phase": "Bound" if volume else "Pending"}
-    return thing("v1", "PersistentVolumeClaim", name, namespace, spec=spec, status=status)
+    return thing(*kind, metadata=meta, spec=spec, status=status)
 
 
-def volume(name: str, zone: str, claim_name: str = "", namespace: str = "shop") -> Manifest:
+def volume(
+    name: str,
+    zone: str,
+    claim_name: str = "",
+    namespace: str = "shop",
+    *,
+    storage_class: str = "",
+) -> Manifest:
     """A PersistentVolume that lives in one zone."""
     inside = {"key": "topology.kubernetes.io/zone", "operator": "In", "values": [zone]}
     spec: Manifest = {
@@ -225,10 +249,50 @@ def volume(name: str, zone: str, claim_name: str = "", namespace: str = "shop") 
         "csi": {"driver": "disk.example.com", "volumeHandle": name},
         "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [inside]}]}},
     }
+    if storage_class:
+        spec["storageClassName"] = storage_class
     if claim_name:
         spec["claimRef"] = {"namespace": namespace, "name": claim_name}
     status = {"phase": "Bound" if claim_name else "Available"}
     return thing("v1", "PersistentVolume", name, spec=spec, status=status)
+
+
+def storage_class(
+    name: str, provisioner: str, *, waits: bool = False, default: bool = False
+) -> Manifest:
+    """A StorageClass; one that waits binds when a pod that uses the claim has a node."""
+    key = "storageclass.kubernetes.io/is-default-class"
+    return thing(
+        "storage.k8s.io/v1",
+        "StorageClass",
+        name,
+        metadata={"annotations": {key: "true"} if default else {}},
+        provisioner=provisioner,
+        volumeBindingMode="WaitForFirstConsumer" if waits else "Immediate",
+    )
+
+
+def service(name: str, namespace: str = "shop", *, app: str = "") -> Manifest:
+    """A Service of the pods of an app, by default that of its name."""
+    spec = {"selector": {"app": app or name}, "ports": [{"port": 80, "protocol": "TCP"}]}
+    return thing("v1", "Service", name, namespace, spec=spec)
+
+
+def endpoints(name: str, namespace: str = "shop", *, ready: int = 1, total: int = 1) -> Manifest:
+    """The EndpointSlice of a Service, so many of its endpoints ready."""
+    return thing(
+        "discovery.k8s.io/v1",
+        "EndpointSlice",
+        f"{name}-1",
+        namespace,
+        metadata={"labels": {"kubernetes.io/service-name": name}},
+        addressType="IPv4",
+        endpoints=[
+            {"addresses": [f"10.1.0.{number + 1}"], "conditions": {"ready": number < ready}}
+            for number in range(total)
+        ],
+        ports=[{"protocol": "TCP", "port": 80}],
+    )
 
 
 def egress_policy(

@@ -77,6 +77,7 @@ SubjectKind = Literal[
     "NetworkPolicy",
     "PodDisruptionBudget",
     "Service",
+    "StorageClass",
     "Cluster",
 ]
 

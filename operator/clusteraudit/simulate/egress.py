@@ -10,8 +10,23 @@ from ipaddress import ip_address, ip_network
 
 import msgspec
 
+from clusteraudit.model.cluster import Cluster
 from clusteraudit.model.rows import ContainerPort, PolicyPeer, PolicyPort, PolicyRow
 from clusteraudit.model.selectors import Labels
+
+OTHER_POLICIES = (
+    "cilium.io",
+    "crd.antrea.io",
+    "crd.projectcalico.org",
+    "policy.networking.k8s.io",
+    "projectcalico.org",
+)
+"""API groups with policies of other kinds, which can allow and deny beside NetworkPolicies."""
+
+
+def decided_elsewhere(cluster: Cluster) -> bool:
+    """Whether policies that are not modelled can decide."""
+    return any(cluster.serves(group) for group in OTHER_POLICIES)
 
 
 class Verdict(IntEnum):

@@ -3,10 +3,8 @@
 from collections import Counter
 
 from clusteraudit.model.cluster import Cluster, derived
-from clusteraudit.model.rows import ClaimRow, NodeRow, PodRow, VolumeRow
+from clusteraudit.model.rows import ClaimRow, NodeRow, PodRow
 from clusteraudit.simulate.filters.kit import Constraints, Refusal
-from clusteraudit.simulate.filters.volume_binding import reaches
-from clusteraudit.simulate.filters.volume_zone import in_zone
 from clusteraudit.simulate.schedule import Verdict, admits, verdicts
 from clusteraudit.simulate.snapshot import snapshot
 
@@ -18,19 +16,6 @@ def eligible(cluster: Cluster, constraints: Constraints) -> frozenset[str]:
         node.name
         for node in cluster.all(NodeRow, "Node")
         if not any(isinstance(one, Refusal) for one in admits(constraints, node))
-    )
-
-
-@derived
-def volume_nodes(cluster: Cluster, volume: str) -> frozenset[str] | None:
-    """Nodes that a volume can be used on; None where the volume is not known."""
-    row = cluster.find(VolumeRow, "PersistentVolume", "", volume)
-    if row is None:
-        return None
-    return frozenset(
-        node.name
-        for node in cluster.all(NodeRow, "Node")
-        if not any((*reaches(row, node), *in_zone(row, node)))
     )
 
 

@@ -41,7 +41,7 @@ def locked(number: int) -> list[build.Manifest]:
         for i in range(number)
         for one in (
             build.node(f"node-{i}", cordoned=90_000),
-            *build.pods_of(f"app-{i}", on=f"node-{i}"),
+            *build.pods_of(f"app-{i}", on=f"node-{i}", cpu="1m", memory="1Mi"),
             build.budget(f"app-{i}", maxUnavailable=0),
         )
     ]

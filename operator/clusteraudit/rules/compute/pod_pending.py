@@ -64,6 +64,7 @@ class PodPendingSettings(Settings):
         "Job",
         *(kind for kind in READS if kind not in {"Pod", "Node"}),
     ),
+    leads_to=("service-without-endpoints",),
     message="{subject}: {waiting} no node ({names}): {why}.",
     remedy="Make room on a node that could take it, or relax what refuses it; "
     "`kubectl describe pod -n {namespace} {first}` shows what the scheduler says.",

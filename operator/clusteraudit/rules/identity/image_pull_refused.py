@@ -103,6 +103,7 @@ def _shop(seconds: int) -> tuple[build.Manifest, ...]:
     severity=Severity.HIGH,
     reads=("Pod",),
     uses=("ReplicaSet", "Deployment", "StatefulSet", "DaemonSet", "Job"),
+    leads_to=("service-without-endpoints",),
     message="{subject}: {who} no image from {registry}: {why}{others}.",
     remedy="{mend}; `kubectl describe pod -n {namespace} {first}` shows what was answered.",
     since="0.1",

@@ -46,15 +46,8 @@ from clusteraudit.rules.kit import (
     some,
     sound,
 )
-from clusteraudit.simulate.egress import Backend, Verdict, passes
+from clusteraudit.simulate.egress import Backend, Verdict, decided_elsewhere, passes
 
-_FOREIGN = (
-    "cilium.io",
-    "crd.antrea.io",
-    "crd.projectcalico.org",
-    "policy.networking.k8s.io",
-    "projectcalico.org",
-)
 _TO_DNS = {
     "to": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}}],
     "ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}],
@@ -81,6 +74,7 @@ def _shop(policy: build.Manifest) -> tuple[build.Manifest, ...]:
     reads=("NetworkPolicy", "Pod", "Service", "EndpointSlice", "Namespace"),
     complete=("NetworkPolicy", "Service", "EndpointSlice", "Namespace"),
     uses=("DaemonSet", "Deployment", "ReplicaSet", "StatefulSet", "Job"),
+    leads_to=("service-without-endpoints",),
     message="{subject}: {pods} of {workloads} cannot reach the cluster's DNS over {protocols}: "
     "no egress rule lets them out to {dns} at port {ports}.",
     remedy="Allow egress to {dns}, UDP and TCP, port {ports}.",
@@ -190,7 +184,7 @@ class _Dns:
 
 def _dns(cluster: Cluster) -> tuple[_Dns | None, str]:
     """The cluster's DNS, or what is missing to judge it."""
-    if any(cluster.serves(group) for group in _FOREIGN):
+    if decided_elsewhere(cluster):
         return None, "OtherPolicyKinds"
     if cluster.find(WorkloadRow, "DaemonSet", "kube-system", "node-local-dns"):
         return None, "NodeLocalDNS"

@@ -57,6 +57,7 @@ class NodeCordonedLongSettings(Settings):
     severity=Severity.LOW,
     reads=("Node",),
     uses=("Pod", "PodDisruptionBudget"),
+    leads_to=("zone-without-node",),
     message="{subject}: cordoned since {since}, with {pods} on it{blocked}.",
     remedy="{mend}`kubectl uncordon {node}`, or end the drain and remove the node.",
     since="0.1",

@@ -16,13 +16,15 @@ WaitForFirstConsumer would have chosen the zone after the node.
 
 ## When it stays silent
 While the claim is not bound, and while any node could run the pod with its volume, full as it may
-be: that is a question of room. Volumes without affinity and zone labels reach every node.
+be: that is a question of room. Volumes without affinity and zone labels reach every node; volumes
+that have no place in common are another fault.
 """
 
 from collections.abc import Iterator
 
 from clusteraudit.model import build
 from clusteraudit.model.kinds import ref
+from clusteraudit.model.places import zone_ref
 from clusteraudit.model.rows import PodRow, VolumeRow
 from clusteraudit.rules.kit import (
     Answer,
@@ -40,7 +42,8 @@ from clusteraudit.rules.kit import (
     sound,
 )
 from clusteraudit.simulate.filters.kit import constraints_of
-from clusteraudit.simulate.fit import eligible, volume_nodes, volumes_of
+from clusteraudit.simulate.fit import eligible, volumes_of
+from clusteraudit.simulate.zones import disjoint, nodes_in_reach, reach_of
 
 
 def _pinned(*nodes: build.Manifest) -> tuple[build.Manifest, ...]:
@@ -84,11 +87,9 @@ def _pinned(*nodes: build.Manifest) -> tuple[build.Manifest, ...]:
 )
 def volume_out_of_reach(workload: Ref, cluster: Cluster, _: Settings) -> Iterator[Answer]:
     stuck = [
-        (pod, volumes)
+        (pod, stray)
         for pod in cluster.pods_of(workload)
-        if pod.unplaced
-        and (volumes := volumes_of(cluster, pod))
-        and _unreached(cluster, pod, volumes)
+        if pod.unplaced and (stray := _out_of_reach(cluster, pod))
     ]
     if not stuck:
         return
@@ -96,17 +97,18 @@ def volume_out_of_reach(workload: Ref, cluster: Cluster, _: Settings) -> Iterato
     names = tuple(pod.name for pod, _ in stuck)
     able = eligible(cluster, constraints_of(first.template))
     claims = [ref("PersistentVolumeClaim", first.namespace, name) for name in first.claims]
+    spoken = f"volume {some([one.name for one in volumes])}"
     yield found(
         workload,
-        refs=[*(ref("PersistentVolume", "", name) for name in volumes), *claims],
+        refs=[*_causes(volumes), *(ref("PersistentVolume", "", o.name) for o in volumes), *claims],
         pods=len(names),
         names=names[:5],
-        volumes=volumes,
+        volumes=tuple(one.name for one in volumes),
         eligibleNodes=len(able),
         words={
             "who": f"{count(len(names), 'pod')} ({some(names)})",
-            "volumes": f"volume {some(volumes)}",
-            "where": _where(cluster, volumes[0]),
+            "volumes": spoken,
+            "where": _where(volumes[0]),
             "able": _able(len(able)),
         },
     )
@@ -117,24 +119,32 @@ def _able(nodes: int) -> str:
     return "the only node that could run it is" if one else f"all {nodes} that could run it are"
 
 
-def _unreached(cluster: Cluster, pod: PodRow, volumes: tuple[str, ...]) -> bool:
+def _out_of_reach(cluster: Cluster, pod: PodRow) -> list[VolumeRow]:
+    """Volumes that no node reaches that may run the pod, or all, if none reaches all of them."""
+    rows = (cluster.find(VolumeRow, "PersistentVolume", "", v) for v in volumes_of(cluster, pod))
+    volumes = [one for one in rows if one]
     able = eligible(cluster, constraints_of(pod.template))
-    reached = able
-    for volume in volumes:
-        nodes = volume_nodes(cluster, volume)
-        reached = reached if nodes is None else reached & nodes
-    return bool(able) and not reached
+    reached = {one.name: able & nodes_in_reach(cluster, reach_of(one)) for one in volumes}
+    if not able or able.intersection(*reached.values()) or disjoint(cluster, volumes):
+        return []
+    return [one for one in volumes if not reached[one.name]] or volumes
 
 
-def _where(cluster: Cluster, volume: str) -> str:
+def _causes(volumes: list[VolumeRow]) -> Iterator[Ref]:
+    """What may have put the volumes there: their zones and classes."""
+    for one in volumes:
+        zones = reach_of(one).zones
+        if zones:
+            yield zone_ref(" and ".join(zones))
+        if one.storage_class:
+            yield ref("StorageClass", "", one.storage_class)
+
+
+def _where(volume: VolumeRow) -> str:
     """The place that a volume is bound to, as its affinity or its labels name it."""
-    row = cluster.find(VolumeRow, "PersistentVolume", "", volume)
-    if row is None:
-        return "elsewhere"
-    labelled = [value for key, values in row.zones if key.endswith("/zone") for value in values]
-    terms = row.affinity.terms if row.affinity else ()
-    wanted = [one for term in terms for one in term.expressions if one.operator == "In"]
-    zones = labelled or [v for one in wanted if one.key.endswith("/zone") for v in one.values]
+    zones = reach_of(volume).zones
     if zones:
-        return f"in {some(sorted(set(zones)))}"
+        return f"in {some(zones)}"
+    terms = volume.affinity.terms if volume.affinity else ()
+    wanted = [one for term in terms for one in term.expressions if one.operator == "In"]
     return "on nodes with " + (some([str(one) for one in wanted]) or "its affinity")

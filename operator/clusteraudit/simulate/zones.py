@@ -1,0 +1,79 @@
+"""Where volumes can be used: zones by name, and nodes.
+
+Zones are never read from names of nodes or disks: a zone is the value of a label that ends in
+`/zone`, as drivers and cloud providers set it. Azure's empty value is no zone.
+"""
+
+import msgspec
+
+from clusteraudit.model.cluster import Cluster, derived
+from clusteraudit.model.rows import NodeRow, VolumeRow
+from clusteraudit.model.selectors import NodeSelector
+from clusteraudit.simulate.filters.volume_binding import reaches
+from clusteraudit.simulate.filters.volume_zone import in_zone
+
+_SUFFIX = "/zone"
+_OF_NODES = ("topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone")
+
+
+class Reach(msgspec.Struct, frozen=True, gc=False):
+    """Where a volume can be used: the same for all volumes of a zone, so that it is asked once."""
+
+    affinity: NodeSelector | None
+    labels: tuple[tuple[str, tuple[str, ...]], ...]
+
+    @property
+    def zones(self) -> tuple[str, ...]:
+        """The zones that it names, sorted; none where a volume is not zonal, or on one node."""
+        labelled = {one for key, values in self.labels if is_zone(key) for one in values}
+        terms = self.affinity.terms if self.affinity else ()
+        wanted = (one for term in terms for one in term.expressions if one.operator == "In")
+        named = {value for one in wanted if is_zone(one.key) for value in one.values}
+        return tuple(sorted((labelled or named) - {""}))
+
+
+def is_zone(key: str) -> bool:
+    """Whether a label's value is a zone."""
+    return key.endswith(_SUFFIX)
+
+
+def reach_of(volume: VolumeRow) -> Reach:
+    """Where a volume can be used."""
+    return Reach(volume.affinity, volume.zones)
+
+
+@derived
+def nodes_in_reach(cluster: Cluster, reach: Reach) -> frozenset[str]:
+    """Nodes on which volumes can be used that reach so far."""
+    volume = VolumeRow("", "", affinity=reach.affinity, zones=reach.labels)
+    return frozenset(
+        node.name
+        for node in cluster.all(NodeRow, "Node")
+        if not any((*reaches(volume, node), *in_zone(volume, node)))
+    )
+
+
+@derived
+def open_nodes(cluster: Cluster) -> frozenset[str]:
+    """Nodes that are not cordoned and have not said that they are not ready."""
+    nodes = cluster.all(NodeRow, "Node")
+    return frozenset(one.name for one in nodes if not one.unschedulable and one.ready is not False)
+
+
+@derived
+def node_zones(cluster: Cluster) -> frozenset[str]:
+    """Zones in which there are nodes."""
+    nodes = cluster.all(NodeRow, "Node")
+    return frozenset(zone for one in nodes for key in _OF_NODES if (zone := one.labels.get(key)))
+
+
+def disjoint(cluster: Cluster, volumes: list[VolumeRow]) -> bool:
+    """Whether no place has all of the volumes, though each has one: zones by name, else nodes."""
+    reach = [reach_of(one) for one in volumes]
+    zones = [frozenset(one.zones) for one in reach]
+    nodes = [nodes_in_reach(cluster, one) for one in reach]
+    return any(len(sets) > 1 and all(sets) and not _common(sets) for sets in (zones, nodes))
+
+
+def _common(sets: list[frozenset[str]]) -> frozenset[str]:
+    return sets[0].intersection(*sets[1:])
