@@ -1,4 +1,4 @@
-"""The base of the build: the Dockerfile's own, or one made of Debian's packages where none can be had."""
+"""The base of the build: the Dockerfile's own; where none can be had, one of Debian's packages."""
 
 from __future__ import annotations
 
@@ -50,7 +50,9 @@ def _debian(tool: str, image: str) -> None:
         root, tar = Path(folder) / "root", Path(folder) / "root.tar"
         wanted = ("--variant=minbase", f"--include={','.join(PACKAGES)}")
         output("debootstrap", *wanted, SUITE, str(root))
-        output("tar", "--create", "--exclude=./var/cache/apt/*", "-C", str(root), "-f", str(tar), ".")
+        output(
+            "tar", "--create", "--exclude=./var/cache/apt/*", "-C", str(root), "-f", str(tar), "."
+        )
         _import(tool, tar, image)
 
 

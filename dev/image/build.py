@@ -8,12 +8,16 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from image.base import base
 from image.tools import ROOT, ImageError, output
 
 TAG = "localhost/cluster-audit:dev"
-BUILD = {"docker": ("docker", "build"), "buildah": ("buildah", "build", "--isolation", "chroot", "--layers")}
+BUILD = {
+    "docker": ("docker", "build"),
+    "buildah": ("buildah", "build", "--isolation", "chroot", "--layers"),
+}
 PIP_FILES = ("/etc/pip.conf", "~/.config/pip/pip.conf")
 
 
@@ -21,8 +25,19 @@ def build(tool: str, tag: str = TAG, given: str = "") -> None:
     """Build the image on a base that is given, or on the one that can be had."""
     arguments = {"PYTHON": given or base(tool), "VERSION": version(), "REVISION": revision()}
     told = [part for key, value in arguments.items() for part in ("--build-arg", f"{key}={value}")]
-    held = [part for name, path in secrets().items() for part in ("--secret", f"id={name},src={path}")]
-    command = [*BUILD[tool], *told, *held, "--tag", tag, "--file", str(ROOT / "Dockerfile"), str(ROOT)]
+    held = [
+        part for name, path in secrets().items() for part in ("--secret", f"id={name},src={path}")
+    ]
+    command = [
+        *BUILD[tool],
+        *told,
+        *held,
+        "--tag",
+        tag,
+        "--file",
+        str(ROOT / "Dockerfile"),
+        str(ROOT),
+    ]
     environment = {**os.environ, "DOCKER_BUILDKIT": "1"}
     if subprocess.run(command, env=environment, stdout=sys.stderr, check=False).returncode:
         raise ImageError(f"{tool} could not build the image; what it said stands above.")
@@ -62,7 +77,7 @@ def size(tool: str, tag: str = TAG) -> int:
         output("buildah", "rm", container)
 
 
-def configuration(tool: str, tag: str = TAG) -> dict[str, object]:
+def configuration(tool: str, tag: str = TAG) -> dict[str, Any]:
     """User, entry point, labels and the rest, as the OCI configuration has them."""
     if tool == "docker":
         found = json.loads(output("docker", "image", "inspect", tag))[0]["Config"]

@@ -17,7 +17,15 @@ from pathlib import Path
 from py_compile import PycInvalidationMode
 
 STDLIB_LEFT = (
-    *("config-*", "dist-packages", "site-packages", "ensurepip", "idlelib", "lib2to3", "pydoc_data"),
+    *(
+        "config-*",
+        "dist-packages",
+        "site-packages",
+        "ensurepip",
+        "idlelib",
+        "lib2to3",
+        "pydoc_data",
+    ),
     *("test", "tests", "tkinter", "turtledemo", "turtle.py", "__pycache__"),
 )
 """Of the standard library, what no server asks for: tests, windows, and the way to get pip."""
@@ -39,7 +47,7 @@ FILES = (
     "/usr/lib/ssl/openssl.cnf",
 )
 WRITTEN = {
-    "etc/passwd": "root:x:0:0:root:/:/sbin/nologin\naudit:x:65532:65532:cluster-audit:/:/sbin/nologin\n",
+    "etc/passwd": "root:x:0:0:root:/:/sbin/nologin\naudit:x:65532:65532::/:/sbin/nologin\n",
     "etc/group": "root:x:0:\naudit:x:65532:\n",
     "etc/nsswitch.conf": "hosts: files dns\n",
 }
