@@ -57,7 +57,7 @@ check: .venv/stamp ## all that needs no cluster, in under two minutes
 .PHONY: test
 test: check ## check, then the chart, then the suite against the local control plane
 	$(STEP) "chart tests" $(BIN)/python -m pytest -q -m helm
-	$(STEP) "control plane tests" $(BIN)/python -m pytest -q -m controlplane
+	$(STEP) "control plane tests" $(BIN)/python -m pytest -q -rs -m controlplane
 
 .PHONY: coverage
 coverage: .venv/stamp ## unit tests with branch coverage
