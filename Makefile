@@ -33,11 +33,13 @@ setup: .venv/stamp ## make .venv with everything that the other targets need
 lock: ## pin requirements/*.txt anew from pyproject.toml (UPGRADE=1: newest versions)
 	@python=$$(sh dev/tools/prerequisites.sh) && "$$python" -m venv .venv-lock
 	@.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	$(STEP) "run.txt" $(COMPILE) --output-file requirements/run.txt
-	$(STEP) "dev.txt" $(COMPILE) --group dev --constraint requirements/run.txt --output-file requirements/dev.txt
+	$(STEP) "run.txt" $(COMPILE) pyproject.toml --output-file requirements/run.txt
+	$(STEP) "dev.txt" $(COMPILE) pyproject.toml --group dev --constraint requirements/run.txt \
+	  --output-file requirements/dev.txt
+	$(STEP) "build.txt" $(COMPILE) --group build --constraint requirements/dev.txt --output-file requirements/build.txt
 
 # One version of each for every Python and system; no addresses, so that it works through any index.
-COMPILE = .venv-lock/bin/uv pip compile pyproject.toml --quiet --no-header --generate-hashes --universal \
+COMPILE = .venv-lock/bin/uv pip compile --quiet --no-header --generate-hashes --universal \
   --python-version 3.11 --fork-strategy fewest --no-emit-index-url --no-emit-find-links --no-strip-extras \
   $(if $(UPGRADE),--upgrade)
 
@@ -55,7 +57,7 @@ check: .venv/stamp ## all that needs no cluster, in under two minutes
 .PHONY: test
 test: check ## check, then the chart, then the suite against the local control plane
 	$(STEP) "chart tests" $(BIN)/python -m pytest -q -m helm
-	$(STEP) "control plane tests" $(BIN)/python -m pytest -q -m controlplane
+	$(STEP) "control plane tests" $(BIN)/python -m pytest -q -rs -m controlplane
 
 .PHONY: coverage
 coverage: .venv/stamp ## unit tests with branch coverage
@@ -89,6 +91,12 @@ cluster-down: .venv/stamp ## stop it
 
 cluster-status: .venv/stamp ## tell whether it runs, and how to reach it
 	@$(PYTHON_RUN) -m controlplane status
+
+# --- image ---------------------------------------------------------------------------------------
+
+.PHONY: image
+image: .venv/stamp ## build the container image with Docker or buildah (TAG=, BASE=: another base)
+	@TAG=$(TAG) BASE=$(BASE) $(PYTHON_RUN) -m image
 
 # -------------------------------------------------------------------------------------------------
 

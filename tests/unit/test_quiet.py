@@ -197,6 +197,21 @@ def table(name: str, load: str, number: int, seconds: int) -> list[Manifest]:
     return [*fresh()[name], waiting(chosen, number, seconds)]
 
 
+@pytest.mark.parametrize("load", ["api", "worker"])
+@pytest.mark.parametrize("seconds", [90, 120, 240])
+@pytest.mark.parametrize("name", AUTOSCALED)
+def test_a_node_is_being_made(name: str, seconds: int, load: str) -> None:
+    _, result = audited(table(name, load, 99, seconds))
+    assert loud(result) == []
+
+
+@pytest.mark.parametrize("seconds", [90, 240, 3600])
+@pytest.mark.parametrize("name", AUTOSCALED)
+def test_a_placeholder_waits_on_purpose(name: str, seconds: int) -> None:
+    _, result = audited(table(name, "placeholder", 99, seconds))
+    assert loud(result) == []
+
+
 # Not blind
 
 
@@ -353,4 +368,31 @@ def test_a_fault_is_heard(name: str, fault: str) -> None:
 @pytest.mark.parametrize("name", AUTOSCALED)
 def test_a_pod_that_no_autoscaler_serves_is_heard(name: str) -> None:
     _, result = audited(table(name, "api", 99, 3600))
-    assert {entry.rule for entry in result.entries} >= {"CMP101", "CMP102"}
+    by = {entry.rule: entry.severity for entry in result.entries}
+
+    assert by["CMP101"] is Severity.CRITICAL
+    assert by["CMP102"] is Severity.HIGH
+
+
+@DISTRIBUTIONS
+def test_a_pod_that_no_node_could_take_is_heard_wherever_it_waits(name: str) -> None:
+    _, result = audited(_giant(name))
+    assert [entry.rule for entry in result.entries if entry.severity is Severity.HIGH] == ["CMP102"]
+
+
+@pytest.mark.parametrize("name", AUTOSCALED)
+def test_an_autoscaler_that_is_down_excuses_nothing(name: str) -> None:
+    """Its pods are there and none is ready: nobody makes a node."""
+    manifests = [_not_ready(one, name) for one in table(name, "api", 99, 240)]
+    _, result = audited(manifests)
+
+    assert [entry.rule for entry in result.entries if entry.severity is Severity.CRITICAL] == [
+        "CMP101"
+    ]
+
+
+def _not_ready(one: Manifest, load: str) -> Manifest:
+    if one["kind"] != "Pod" or not str(one["metadata"]["name"]).startswith(load):  # type: ignore[index]
+        return one
+    ready = {"type": "Ready", "status": "False", "lastTransitionTime": build.ago(60)}
+    return {**one, "status": {"phase": "Running", "conditions": [ready]}}

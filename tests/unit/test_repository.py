@@ -44,7 +44,7 @@ def test_the_source_root_is_no_package() -> None:
     assert not (ROOT / "operator/__init__.py").exists()
 
 
-@pytest.mark.parametrize("name", ["run.txt", "dev.txt"])
+@pytest.mark.parametrize("name", ["run.txt", "dev.txt", "build.txt"])
 def test_requirements_are_locked_by_hash_and_hold_no_address(name: str) -> None:
     text = text_of(ROOT / "requirements" / name)
     lines = [line for line in text.replace("\\\n", "").splitlines() if line[:1] not in ("", "#")]

@@ -1,29 +1,35 @@
 """System namespaces: those that distributions, network plugins and provisioners bring."""
 
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
-SYSTEM_NAMESPACES = (
-    "kube-*",
-    "amazon-*",
-    "aws-*",
-    "azure-*",
-    "calico-*",
-    "cattle-*",
-    "cilium*",
-    "fleet-*",
-    "gatekeeper-system",
-    "gke-*",
-    "gmp-*",
-    "ingress-nginx",
-    "karpenter",
-    "local-path-storage",
-    "longhorn-system",
-    "metallb-system",
-    "openshift*",
-    "rook-ceph",
-    "tigera-*",
-)
-"""Patterns. Hygiene rules are silent there unless asked: their owner is not who reads this."""
+BROUGHT_BY: Mapping[str, str] = {
+    "kube-*": "Kubernetes, flannel",
+    "amazon-*": "add-ons of EKS",
+    "aws-*": "add-ons of EKS",
+    "azure-*": "Azure Arc",
+    "calico-*": "Calico",
+    "cattle-*": "Rancher",
+    "cilium*": "Cilium",
+    "fleet-*": "Rancher",
+    "gatekeeper-system": "the policy add-on of AKS, Gatekeeper",
+    "gke-*": "GKE",
+    "gmp-*": "GKE, managed Prometheus",
+    "ingress-nginx": "the ingress add-on of several distributions",
+    "karpenter": "Karpenter",
+    "local-path-storage": "kind",
+    "longhorn-system": "Longhorn",
+    "metallb-system": "MetalLB",
+    "openshift*": "OpenShift",
+    "rook-ceph": "Rook",
+    "tigera-*": "the operator of Calico",
+}
+"""Patterns, and who brings such a namespace.
+
+Hygiene rules are silent there unless asked: their owner is not who reads this.
+"""
+
+SYSTEM_NAMESPACES = tuple(BROUGHT_BY)
 
 
 def is_system(namespace: str, patterns: tuple[str, ...] = SYSTEM_NAMESPACES) -> bool:

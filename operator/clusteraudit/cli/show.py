@@ -6,10 +6,11 @@ import typer
 import yaml
 from rich.markdown import Markdown
 
+from clusteraudit.audit.system import SYSTEM_NAMESPACES
 from clusteraudit.cli.errors import CommandError, Exit
 from clusteraudit.cli.output import console
 from clusteraudit.report.crd import crd as definition
-from clusteraudit.report.pages import page
+from clusteraudit.report.pages import hygiene, page
 from clusteraudit.rules.catalogue import catalogue
 
 
@@ -22,12 +23,20 @@ def rules(
             typer.echo(
                 f"{rule.code}  {rule.severity:<8}  {rule.loop:<12}  {rule.name:<24}  {rule.title}"
             )
+        typer.echo(_hygiene(), err=True)
         return
     rule_found = catalogue().get(code)
     if rule_found is None:
         message = f"there is no rule {code!r}: `cluster-audit rules` lists them"
         raise CommandError(Exit.USAGE, message)
     console().print(Markdown(page(rule_found)))
+
+
+def _hygiene() -> str:
+    return (
+        f"Rules of hygiene ({hygiene(catalogue())}) are silent in system namespaces: "
+        f"{', '.join(SYSTEM_NAMESPACES)}. `spec.systemNamespaces: []` asks them there, too."
+    )
 
 
 def crd() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from clusteraudit.audit.system import BROUGHT_BY
 from clusteraudit.rules.catalogue import Catalogue, catalogue
 from clusteraudit.rules.kit import Rule
 
@@ -17,6 +18,8 @@ def page(rule: Rule) -> str:
     )
     if not rule.local:
         facts = facts.replace(f"asked of each {rule.subject}", "asked of the cluster")
+    if rule.hygiene:
+        facts += " · hygiene: silent in system namespaces unless asked"
     parts = [
         f"# {rule.code} {rule.name}",
         lead,
@@ -60,7 +63,30 @@ def index(rules: Catalogue) -> str:
         for r in rules
     )
     head = ["| code | name | severity | loop | fault |", "|---|---|---|---|---|"]
-    return "\n".join(["# Rules", "", *head, *rows, ""])
+    return "\n".join(["# Rules", "", *head, *rows, "", *_system(rules)])
+
+
+def _system(rules: Catalogue) -> Iterator[str]:
+    """Where hygiene rules are silent, and how they are asked there."""
+    yield f"""\
+## System namespaces
+
+Most rules tell of a failure, and are asked everywhere. A rule of hygiene tells of what somebody
+should tidy up ({hygiene(rules)}); in namespaces that a distribution,
+a network plugin or a provisioner brings it is silent, for who reads this does not own them.
+`spec.systemNamespaces` of the report is a list of patterns that stands in place of this one; an
+empty list asks every rule everywhere. `cluster-audit scan --settings FILE` reads the same from a
+file: `spec: {{systemNamespaces: []}}`.
+
+| namespaces | who brings them |
+|---|---|"""
+    yield from (f"| `{pattern}` | {who} |" for pattern, who in BROUGHT_BY.items())
+    yield ""
+
+
+def hygiene(rules: Catalogue) -> str:
+    """The rules of hygiene, by code and name."""
+    return ", ".join(f"{rule.code} {rule.name}" for rule in rules if rule.hygiene)
 
 
 def pages() -> Mapping[str, str]:

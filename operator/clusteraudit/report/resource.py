@@ -50,8 +50,8 @@ class Spec(Shape):
     )
     system_namespaces: list[Annotated[str, Field(max_length=63)]] | None = Field(
         None,
-        description="Patterns of namespaces in which hygiene rules are silent; a default list "
-        "names those of the usual distributions.",
+        description="Patterns of namespaces in which hygiene rules are silent; if absent, those "
+        "of the usual distributions, which docs/rules lists. An empty list asks them everywhere.",
         max_length=256,
     )
     namespaces: list[Annotated[str, Field(max_length=63)]] = Field(

@@ -97,6 +97,15 @@ def places(cluster: Cluster) -> tuple[Place, ...]:
     return tuple(Place(node.name, pool_of(node), _zone(node, regions)) for node in nodes)
 
 
+@derived
+def pools(cluster: Cluster) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Every pool with its nodes, both by name."""
+    found: dict[str, list[str]] = {}
+    for place in places(cluster):
+        found.setdefault(place.pool, []).append(place.node)
+    return tuple((name, tuple(nodes)) for name, nodes in sorted(found.items()))
+
+
 def _zone(node: NodeRow, regions: dict[str, set[str]]) -> str:
     zone, region = zone_of(node), _first(node, _REGIONS)
     return f"{region}/{zone}" if zone and region and len(regions[zone]) > 1 else zone

@@ -16,12 +16,16 @@ or fewer; or let pods move (descheduler, bin packing).
 
 ## When it stays silent
 Where little is idle, however badly it is cut, and where one more copy fits. What could wait is only
-told while nothing does. The room of nodes that are cordoned or NotReady is not free. Filters that
-are not modelled could refuse more, never less.
+told while nothing does. While a node may be on its way: for `provisionSeconds` where Karpenter or
+cluster-autoscaler is at work, for a third of that where the provider may run one; where one is at
+work, what could wait is low. Pods of negative priority hold a place for others: that they wait is
+their purpose. The room of nodes that are cordoned or NotReady is not free. Filters that are not
+modelled could refuse more, never less.
 """
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
 from pydantic import Field
 
 from clusteraudit.model import build
@@ -42,6 +46,7 @@ from clusteraudit.rules.kit import (
     rule,
     sound,
 )
+from clusteraudit.simulate.autoscaling import PROVISION_SECONDS, outlook
 from clusteraudit.simulate.capacity import whole
 from clusteraudit.simulate.filters.kit import Shape, shape_of
 from clusteraudit.simulate.hole import Hole, fit, hole
@@ -51,6 +56,12 @@ from clusteraudit.simulate.workload import owners
 class FragmentedCapacitySettings(Settings):
     for_seconds: int = Field(
         60, ge=0, le=86_400, description="How long a pod may wait, in seconds."
+    )
+    provision_seconds: int = Field(
+        PROVISION_SECONDS,
+        ge=0,
+        le=86_400,
+        description="How long it may wait where something makes nodes, in seconds.",
     )
     loss_permille: int = Field(
         500, ge=1, le=1000, description="Share of copies lost, from which it is said of a shape."
@@ -114,7 +125,7 @@ _BUSY = [
     ),
 )
 def fragmented_capacity(cluster: Cluster, settings: FragmentedCapacitySettings) -> Iterator[Answer]:
-    waiting = _waiting(cluster, settings.for_seconds)
+    waiting = _waiting(cluster, settings)
     told: set[Ref] = set()
     for (owner, shape), pods in sorted(waiting.items(), key=lambda one: (one[0][0], -len(one[1]))):
         copies, lack = fit(cluster, shape), hole(cluster, shape)
@@ -125,14 +136,26 @@ def fragmented_capacity(cluster: Cluster, settings: FragmentedCapacitySettings) 
         yield from _predicted(cluster, settings, {shape for _, shape in waiting})
 
 
-def _waiting(cluster: Cluster, for_seconds: int) -> dict[tuple[Ref, Shape], list[PodRow]]:
+def _waiting(
+    cluster: Cluster, settings: FragmentedCapacitySettings
+) -> dict[tuple[Ref, Shape], list[PodRow]]:
     waiting: dict[tuple[Ref, Shape], list[PodRow]] = {}
     for pod in cluster.bucket(PodRow, "unplaced", at=True):
-        since = pod.unschedulable_since
-        if since is not None and cluster.older(since, for_seconds):
-            key = (cluster.owner(pod), shape_of(pod.template))
-            waiting.setdefault(key, []).append(pod)
+        since, shape = pod.unschedulable_since, shape_of(pod.template)
+        if since is None or pod.template.priority < 0:
+            continue
+        if cluster.older(since, _patience(cluster, shape, settings)):
+            waiting.setdefault((cluster.owner(pod), shape), []).append(pod)
     return waiting
+
+
+def _patience(cluster: Cluster, shape: Shape, settings: FragmentedCapacitySettings) -> int:
+    """For how many seconds a node may be on its way."""
+    coming = outlook(cluster, shape.requests, shape.constraints)
+    if coming is None:
+        return settings.for_seconds
+    patience = settings.provision_seconds if coming.certain else settings.provision_seconds // 3
+    return max(settings.for_seconds, patience)
 
 
 def _predicted(
@@ -149,7 +172,19 @@ def _predicted(
         if lack and _worth(cluster, lack, settings.idle_permille):
             named = owners(cluster)[one.shape]
             owner = _top(cluster, min(named, key=lambda ref: (-named[ref], ref)))
-            yield _finding(cluster, owner, lack, [])
+            if not _gives_way(cluster, owner):
+                yield _gated(cluster, one.shape, _finding(cluster, owner, lack, []))
+
+
+def _gives_way(cluster: Cluster, owner: Ref) -> bool:
+    """Whether its pods hold a place for others."""
+    return all(pod.template.priority < 0 for pod in cluster.pods_of(owner))
+
+
+def _gated(cluster: Cluster, shape: Shape, finding: Finding) -> Finding:
+    """What could wait would wait for a short time only, where a node would come."""
+    coming = outlook(cluster, shape.requests, shape.constraints)
+    return replace(finding, severity=Severity.LOW) if coming and coming.certain else finding
 
 
 def _worth(cluster: Cluster, lack: Hole, permille: int) -> bool:

@@ -89,14 +89,14 @@ def _pool(limit: str) -> tuple[build.Manifest, ...]:
     ),
 )
 def memory_overcommit(cluster: Cluster, settings: MemoryOvercommitSettings) -> Iterator[Answer]:
-    for pool in pools(cluster):
-        nodes = [promised(cluster, name) for name in pool.nodes]
+    for pool, names in pools(cluster):
+        nodes = [promised(cluster, name) for name in names]
         over = sorted(
             (one for one in nodes if one.permille > settings.limits_permille),
             key=lambda one: (-one.permille, one.node),
         )
         if over:
-            yield _finding(pool.name, over, len(nodes), settings.limits_permille)
+            yield _finding(pool, over, len(nodes), settings.limits_permille)
 
 
 def _finding(pool: str, over: list[Promised], nodes: int, bound: int) -> Answer:

@@ -12,8 +12,10 @@ Look at the causes that hang above this finding, if there are any: they say what
 room on a node that is named, or relax what refuses the pod.
 
 ## When it stays silent
-While the scheduler has not refused the pod, and while it is gated or being deleted. Filters that
-are not modelled are named instead of guessed.
+While the scheduler has not refused the pod, and while it is gated or being deleted. It is low for
+`provisionSeconds` where Karpenter or cluster-autoscaler is at work and a node like one that is
+here would do; and for as long as pods of negative priority wait: they hold a place for others.
+Filters that are not modelled are named instead of guessed.
 """
 
 from collections.abc import Iterator
@@ -22,6 +24,7 @@ from pydantic import Field
 
 from clusteraudit.model import build
 from clusteraudit.model.moments import rfc3339
+from clusteraudit.model.rows import PodRow
 from clusteraudit.rules.kit import (
     Answer,
     Cluster,
@@ -37,6 +40,7 @@ from clusteraudit.rules.kit import (
     some,
     sound,
 )
+from clusteraudit.simulate.autoscaling import PROVISION_SECONDS, prospect
 from clusteraudit.simulate.fit import refusals
 from clusteraudit.simulate.schedule import READS
 
@@ -44,6 +48,12 @@ from clusteraudit.simulate.schedule import READS
 class PodPendingSettings(Settings):
     for_seconds: int = Field(
         300, ge=0, le=86_400, description="How long a pod may wait, in seconds."
+    )
+    provision_seconds: int = Field(
+        PROVISION_SECONDS,
+        ge=0,
+        le=86_400,
+        description="How long a node may be on its way where something makes nodes, in seconds.",
     )
 
 
@@ -88,7 +98,7 @@ class PodPendingSettings(Settings):
 )
 def pod_pending(workload: Ref, cluster: Cluster, settings: PodPendingSettings) -> Iterator[Answer]:
     waiting = [
-        (pod.unschedulable_since, pod)
+        pod
         for pod in cluster.pods_of(workload)
         if pod.unplaced
         and pod.unschedulable_since is not None
@@ -96,28 +106,44 @@ def pod_pending(workload: Ref, cluster: Cluster, settings: PodPendingSettings) -
     ]
     if not waiting:
         return
-    first = waiting[0][1]
-    names = tuple(pod.name for _, pod in waiting)
-    why = _why(cluster, refusals(cluster, first))
-    if first.template.unmodelled:
-        why += f"; {some(first.template.unmodelled)} may refuse it too and is not evaluated"
+    first, since = waiting[0], min(pod.unschedulable_since or 0 for pod in waiting)
+    names = tuple(pod.name for pod in waiting)
+    excuse = _excuse(cluster, waiting, since, settings)
     yield found(
         workload,
+        severity=Severity.LOW if excuse else None,
         pods=len(names),
         names=names[:5],
-        since=rfc3339(min(since for since, _ in waiting)),
+        since=rfc3339(since),
         words={
             "waiting": count(len(names), "pod finds", "pods find"),
             "names": some(names),
-            "why": why,
+            "why": _why(cluster, first) + excuse,
             "namespace": first.namespace,
             "first": first.name,
         },
     )
 
 
-def _why(cluster: Cluster, reasons: tuple[tuple[str, int], ...]) -> str:
+def _excuse(
+    cluster: Cluster, waiting: list[PodRow], since: int, settings: PodPendingSettings
+) -> str:
+    """Why it is as it should be; empty where it is not."""
+    if all(pod.template.priority < 0 for pod in waiting):
+        return "; of negative priority, it holds a place for others"
+    coming = prospect(cluster, waiting[0])
+    if coming is None or not (coming.certain and coming.known_size):
+        return ""
+    if cluster.older(since, settings.provision_seconds):
+        return ""
+    return f"; {coming.maker} may be making a node for it"
+
+
+def _why(cluster: Cluster, pod: PodRow) -> str:
     if not cluster.complete("Node"):
         return "why cannot be told, for not all nodes are known"
-    parts = [f"{reason} on {count(number, 'node')}" for reason, number in reasons]
-    return "; ".join(parts) or "no modelled filter refuses it"
+    parts = [f"{reason} on {count(n, 'node')}" for reason, n in refusals(cluster, pod)]
+    told = "; ".join(parts) or "no modelled filter refuses it"
+    if pod.template.unmodelled:
+        told += f"; {some(pod.template.unmodelled)} may refuse it too and is not evaluated"
+    return told

@@ -1,0 +1,1 @@
+"""Builds the image, where Docker or buildah is, and runs it as a restricted pod would."""
