@@ -223,8 +223,8 @@ def _budget_over_dns(name: str) -> list[Manifest]:
 
 
 def _giant(name: str) -> list[Manifest]:
-    pods = build.pods_of("giant", unschedulable=600, cpu="500")
-    return [*fresh()[name], build.deployment("giant", cpu="500"), *pods]
+    pods = build.pods_of("giant", unschedulable=600, cpu="500", memory="1Gi")
+    return [*fresh()[name], build.deployment("giant", cpu="500", memory="1Gi"), *pods]
 
 
 def _lost_zone(name: str) -> list[Manifest]:

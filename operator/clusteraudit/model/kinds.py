@@ -125,10 +125,6 @@ def _service(row: Row) -> Hashable | None:
     return (row.namespace, row.service) if isinstance(row, rows.EndpointSliceRow) else None
 
 
-def _class(row: Row) -> Hashable | None:
-    return row.storage_class or None if isinstance(row, rows.VolumeRow) else None
-
-
 def _namespace(row: Row) -> Hashable:
     return row.namespace
 
@@ -191,7 +187,6 @@ INDEXES: Mapping[str, Index] = {
     "policies_in": Index(("NetworkPolicy",), _namespace),
     "budgets_in": Index(("PodDisruptionBudget",), _namespace),
     "limits_in": Index(("LimitRange",), _namespace),
-    "volumes_of_class": Index(("PersistentVolume",), _class),
     "slices_of": Index(("EndpointSlice",), _service),
     "cluster_dns": Index(("Service",), _dns),
 }

@@ -134,8 +134,10 @@ def immediate_binding(storage_class: Ref, cluster: Cluster, _: Settings) -> Iter
 
 
 def _confined(row: StorageClassRow) -> bool:
-    """Whether somebody has chosen the zone."""
-    return any(is_zone(key) and len(values) == 1 for key, values in row.topologies)
+    """Whether somebody has chosen the zone: each term of the class names one."""
+    return bool(row.topologies) and all(
+        any(is_zone(one.key) and len(one.values) == 1 for one in term) for term in row.topologies
+    )
 
 
 def _draws(row: StorageClassRow) -> bool:
