@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from clusteraudit.report.capacity_shapes import CapacityShape
 from clusteraudit.report.evictions import EvictionsShape
+from clusteraudit.report.explain import ExplainShape
 from clusteraudit.report.pages import pages
 from clusteraudit.report.shapes import ScanShape
 from demo.snapshot import snapshot
@@ -29,6 +30,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SHAPES: dict[str, type[BaseModel]] = {
     "capacity": CapacityShape,
     "evictions": EvictionsShape,
+    "explain": ExplainShape,
     "scan": ScanShape,
 }
 """What each command prints as JSON."""

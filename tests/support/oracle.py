@@ -194,6 +194,16 @@ class Stage:
             "kind": one["kind"],
         }
 
+    def moved(self) -> bool:
+        """Bring up to date the pods whose binding was still to come; whether one lost its node."""
+        moved = False
+        for key, one in list(self.objects.items()):
+            if key[0] == "Pod" and not one["spec"].get("nodeName"):
+                current = self.fetch(one)
+                moved = moved or read(current).node != read(one).node
+                self.learn(current)
+        return moved
+
     # Decisions
 
     def ask(self, pod: Object) -> tuple[PodRow, tuple[Verdict, ...]]:

@@ -12,6 +12,7 @@ import typer
 from clusteraudit.cli.capacity import capacity
 from clusteraudit.cli.errors import CommandError, Exit
 from clusteraudit.cli.evictions import evictions
+from clusteraudit.cli.explain import explain
 from clusteraudit.cli.run import run
 from clusteraudit.cli.scan import scan
 from clusteraudit.cli.show import crd, rules
@@ -29,6 +30,7 @@ app = typer.Typer(
 app.command()(scan)
 app.command()(evictions)
 app.command()(capacity)
+app.command()(explain)
 app.command()(snapshot)
 app.command()(rules)
 app.command()(crd)

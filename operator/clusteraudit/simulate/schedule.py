@@ -87,6 +87,12 @@ def verdicts(snapshot: Snapshot, pod: PodRow) -> tuple[Verdict, ...]:
     )
 
 
+def verdict(snapshot: Snapshot, pod: PodRow, node: str) -> Verdict:
+    """The verdict of one node."""
+    views = [(view, checks_of(view, pod)) for view in _views(snapshot, pod)]
+    return _verdict(node, *(answers(checks, view.nodes[node]) for view, checks in views))
+
+
 def feasible(snapshot: Snapshot, pod: PodRow) -> Feasible:
     """Where a pod fits, without the reasons."""
     found = levels(snapshot, pod)

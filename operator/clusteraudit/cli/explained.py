@@ -1,0 +1,117 @@
+"""The table of `explain`: nodes that are refused for the same reasons are one row."""
+
+from collections.abc import Iterator, Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from clusteraudit.model.quantity import show as amount
+from clusteraudit.report.explain import (
+    ExplainedPod,
+    ExplainShape,
+    NodeShape,
+    PreemptionShape,
+    RefusalShape,
+)
+
+_MARKS = {True: Text("fits", "green"), False: Text("no", "red"), None: Text("?", "yellow")}
+_SOME = 3
+"""Names of nodes that a row shows."""
+
+
+def show(shape: ExplainShape, console: Console) -> None:
+    """Print an answer as people read it."""
+    with console.capture() as capture:
+        for pod in shape.pods:
+            _pod(pod, console)
+        console.print(_totals(shape))
+    for line in capture.get().splitlines():  # rich fills lines up: what is piped on should not be
+        console.file.write(line.rstrip() + "\n")
+
+
+def _pod(pod: ExplainedPod, console: Console) -> None:
+    where = f"on {pod.node_name}" if pod.node_name else "no node"
+    console.print(Text(f"{pod.namespace}/{pod.name}", "bold").append(f"  {where}", "dim"))
+    console.print(Text(f"  {pod.phase}, {pod.qos_class}, priority {pod.priority}", "dim"))
+    asked = ", ".join(f"{name} {amount(name, n)}" for name, n in pod.requests.items())
+    console.print(f"  requests {asked or 'nothing'}")
+    console.print(f"  {pod.summary}")
+    if pod.nodes:
+        console.print(_table(pod.nodes))
+    for line in _below(pod):
+        console.print(line)
+    console.print()
+
+
+def _table(nodes: Sequence[NodeShape]) -> Table:
+    """A row per set of reasons, the nodes that fit first, then by how many they are."""
+    rows: dict[tuple[bool | None, tuple[str, ...]], list[str]] = {}
+    for one in nodes:
+        rows.setdefault((one.fits, tuple(_reasons(one))), []).append(one.node)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("  nodes", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    table.add_column("which", ratio=2, overflow="fold")
+    table.add_column("why", ratio=5, overflow="fold")
+    order = sorted(rows.items(), key=lambda one: (one[0][0] is not True, -len(one[1]), one[1]))
+    for (fits, reasons), names in order:
+        table.add_row(str(len(names)), _MARKS[fits], _some(names), "\n".join(reasons))
+    return table
+
+
+def _reasons(node: NodeShape) -> Iterator[str]:
+    for one in node.refusals:
+        yield f"{one.filter}: {_detail(one)}"
+    for doubt in node.doubts:
+        yield f"{doubt.filter}: cannot be told, {doubt.missing}"
+
+
+def _detail(one: RefusalShape) -> str:
+    if one.resource is None or one.requested is None or one.free is None:
+        return one.detail
+    held = f"wants {amount(one.resource, one.requested)}, {amount(one.resource, one.free)} free"
+    return f"{one.detail} ({held})"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _SOME
+    return ", ".join(names[:_SOME]) + (f" and {more} more" if more > 0 else "")
+
+
+def _below(pod: ExplainedPod) -> Iterator[Text]:
+    if pod.unmodelled:
+        yield Text(f"  not evaluated: {', '.join(pod.unmodelled)}", "yellow")
+    told = _preemption(pod.preemption)
+    if told:
+        yield Text(f"  {told}")
+    for one in pod.would_fit_if:
+        where = f" (then {_some(one.nodes)})" if one.nodes else ""
+        yield Text(f"  → {one.detail}{where}", "green")
+
+
+def _preemption(found: PreemptionShape) -> str:
+    if found.possible is None:
+        return "preemption: cannot be told"
+    if not found.possible:
+        reasons = {
+            "PreemptionPolicyNever": "preemption: never, its policy says so",
+            "NoVictimsHelp": "preemption: no pods of lower priority are in the way",
+        }
+        return reasons.get(found.reason, "")
+    first = found.victims[0]
+    broken = f", against budget {_some(first.violates)}" if first.violates else ""
+    more = f" (or on {len(found.nodes) - 1} more)" if len(found.nodes) > 1 else ""
+    return f"preemption: would evict {_some(first.pods)} on {first.node}{broken}{more}"
+
+
+def _totals(shape: ExplainShape) -> Text:
+    homeless = sum(
+        pod.fits == 0 and not any(n.fits is None for n in pod.nodes) for pod in shape.pods
+    )
+    told = f"{len(shape.pods)} pods explained, {homeless} that fit on no node"
+    partial = [*shape.inputs.partial, *(one.kind for one in shape.inputs.unread)]
+    asked = any(node.doubts for pod in shape.pods for node in pod.nodes)
+    hint = "; if the input holds every object that exists, --complete lets more be told"
+    return Text(told + (hint if partial and asked else ""), "bold")
