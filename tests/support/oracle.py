@@ -116,6 +116,8 @@ class Stage:
         self.store = Store()
         self.store.learn(dict.fromkeys(KINDS, COMPLETE))
         self.objects: dict[tuple[str, str, str], Object] = {}
+        self.said: tuple[Verdict, ...] = ()
+        """What the engine said last."""
 
     @property
     def cluster(self) -> Cluster:
@@ -220,7 +222,20 @@ class Stage:
         while fits and outcome.message and not outcome.nominated and time.monotonic() < deadline:
             time.sleep(0.1)
             outcome = self._outcome(pod)
+        if outcome.node and self.gone():
+            # It evicted others and took their place before anybody looked.
+            return Outcome(message="preempted", nominated=outcome.node)
         return outcome
+
+    def gone(self) -> list[Object]:
+        """Pods of the model that the server does not hold any more."""
+        pods = [(key, one) for key, one in self.objects.items() if key[0] == "Pod"]
+        there = {
+            (space, one["metadata"]["name"])
+            for space in {key[1] for key, _ in pods}
+            for one in self.plane.api.items("v1", "Pod", space)
+        }
+        return [one for key, one in pods if key[1:] not in there]
 
     def _outcome(self, pod: Object) -> Outcome:
         found: list[Outcome] = []
@@ -237,7 +252,7 @@ class Stage:
         if outcome.nominated:
             self._evicted(pod)
         elif outcome.node:
-            self._provision(pod, outcome.node)
+            self._provision(pod)
             self.learn(self.fetch(pod))
         else:
             self.plane.delete([pod], grace=0)
@@ -247,15 +262,12 @@ class Stage:
         wait(
             lambda: self.fetch(pod)["spec"].get("nodeName"), 60, "the pod to take its victims' node"
         )
-        for space in {key[1] for key in self.objects if key[0] == "Pod"}:
-            there = {one["metadata"]["name"] for one in self.plane.api.items("v1", "Pod", space)}
-            for key, one in list(self.objects.items()):
-                if key[:2] == ("Pod", space) and key[2] not in there:
-                    self.forget(one)
-        self._provision(pod, "")
+        for one in self.gone():
+            self.forget(one)
+        self._provision(pod)
         self.learn(self.fetch(pod))
 
-    def _provision(self, pod: Object, node: str) -> None:
+    def _provision(self, pod: Object) -> None:
         """What the volume controller and a driver do for claims of a pod that has a node."""
         for volume in pod["spec"].get("volumes", []):
             name = volume.get("persistentVolumeClaim", {}).get("claimName")
