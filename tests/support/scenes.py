@@ -252,7 +252,7 @@ class _Maker:
         """A pod that is on a node already; some are on their way out."""
         pod = self._pod(f"q{at}", plain=True)
         pod["spec"]["nodeName"] = self.dice.choice(self.hosts)
-        if self.maybe(0.3):
+        if not self.priorities and self.maybe(0.3):  # a victim that stays would block its evictor
             pod["metadata"]["finalizers"] = ["example.com/wait"]
         return pod
 

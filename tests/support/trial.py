@@ -111,12 +111,9 @@ def replay(plane: ControlPlane, objects: Sequence[Object]) -> list[str]:
 def shrink(objects: Sequence[Object], fails: Callable[[Sequence[Object]], bool]) -> list[Object]:
     """Without what the failure does not need: pods first, then whatever else can go."""
     *there, pod = objects
-    tries = 0
-    for one in sorted(there, key=lambda one: one["kind"] != "Pod"):
+    loose = [one for one in there if one["kind"] != "Namespace"]
+    for one in sorted(loose, key=lambda one: one["kind"] != "Pod")[:SHRINK_TRIES]:
         fewer = [other for other in there if other is not one]
-        tries += 1
-        if tries > SHRINK_TRIES:
-            break
-        if one["kind"] != "Namespace" and fails([*fewer, pod]):
+        if fails([*fewer, pod]):
             there = fewer
     return [*there, pod]

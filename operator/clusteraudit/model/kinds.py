@@ -158,10 +158,8 @@ def _nominated(row: Row) -> Hashable | None:
     return None
 
 
-def _storage_class(row: Row) -> Hashable | None:
-    if isinstance(row, provisioning.StorageCapacityRow | rows.VolumeRow):
-        return row.storage_class
-    return None
+def _capacity_of(row: Row) -> Hashable | None:
+    return row.storage_class if isinstance(row, provisioning.StorageCapacityRow) else None
 
 
 def _attached_to(row: Row) -> Hashable | None:
@@ -181,8 +179,7 @@ INDEXES: Mapping[str, Index] = {
     "repelling": Index(("Pod",), _repelling),
     "assumed_on": Index(("Pod",), _assumed),
     "nominated": Index(("Pod",), _nominated),
-    "volumes_of_class": Index(("PersistentVolume",), _storage_class),
-    "capacities_of_class": Index(("CSIStorageCapacity",), _storage_class),
+    "capacities_of_class": Index(("CSIStorageCapacity",), _capacity_of),
     "attachments_on": Index(("VolumeAttachment",), _attached_to),
     "policies_in": Index(("NetworkPolicy",), _namespace),
     "budgets_in": Index(("PodDisruptionBudget",), _namespace),
