@@ -161,7 +161,7 @@ def test_the_operator_in_it_publishes(
         finally:
             process.terminate()
             left = process.wait(30)
-            print(log.read_text())  # noqa: T201 - pytest shows it when the test fails
+            print(log.read_text())
     assert left == 0
     assert "Traceback" not in log.read_text()
 

@@ -4,6 +4,7 @@ Only etcd, the API server and the scheduler run: the harness binds and provision
 volume controller and a driver would, and nothing else moves.
 """
 
+import functools
 import re
 import time
 import urllib.request
@@ -29,6 +30,8 @@ GATES = "--feature-gates=TaintTolerationComparisonOperators=true"
 QUIET = "--disable-admission-plugins=StorageObjectInUseProtection,TaintNodesByCondition"
 PATIENCE = 5.0
 """Seconds until a pod that we say fits counts as refused: what it needs may be news to it."""
+LONG = 60.0
+"""Seconds for what must happen: the machine may be busy."""
 SELECTED = "volume.kubernetes.io/selected-node"
 
 PLUGINS = {
@@ -165,7 +168,7 @@ class Stage:
         self.plane.create(nodes)
         for one in (*rest, *pods, *nodes):
             self.learn(self.fetch(one))
-        wait(lambda: self._known() == len(nodes), 30, "the scheduler to know the nodes")
+        wait(lambda: self._known() == len(nodes), LONG, "the scheduler to know the nodes")
         return self
 
     def _standing(self, pods: Iterable[Object]) -> None:
@@ -186,7 +189,7 @@ class Stage:
         gone = [one for one in held if one["kind"] != "Namespace"]
         self.plane.delete([one for one in gone if one["kind"] == "Pod"], grace=0)
         self.plane.delete([one for one in gone if one["kind"] != "Pod"])
-        wait(lambda: self._known() == 0, 30, "the scheduler to forget the nodes")
+        wait(lambda: self._known() == 0, LONG, "the scheduler to forget the nodes")
 
     def fetch(self, one: Object) -> Object:
         """An object as the server holds it."""
@@ -244,7 +247,7 @@ class Stage:
             found[:] = [read(self.fetch(pod))]
             return found[0] != Outcome()
 
-        wait(decided, 60, f"a decision about {pod['metadata']['name']}", self.plane.check)
+        wait(decided, LONG, f"a decision about {pod['metadata']['name']}", self.plane.check)
         return found[0]
 
     def settle(self, pod: Object, outcome: Outcome) -> None:
@@ -258,14 +261,24 @@ class Stage:
             self.plane.delete([pod], grace=0)
 
     def _evicted(self, pod: Object) -> None:
-        """The victims are gone at once: nothing keeps a pod whose grace is none."""
-        wait(
-            lambda: self.fetch(pod)["spec"].get("nodeName"), 60, "the pod to take its victims' node"
-        )
+        """The victims are gone at once: nothing keeps a pod whose grace is none.
+
+        The scheduler then decides anew, and may find that the node does not do after all.
+        """
+        self._provision(pod)
+        name = pod["metadata"]["name"]
+        placed = functools.partial(self._placed, pod)
+        try:
+            wait(placed, LONG, f"{name} to take its victims' node", self.plane.check)
+        except TimeoutError:
+            self.plane.delete([pod], grace=0)
+        else:
+            self.learn(self.fetch(pod))
         for one in self.gone():
             self.forget(one)
-        self._provision(pod)
-        self.learn(self.fetch(pod))
+
+    def _placed(self, pod: Object) -> bool:
+        return bool(self.fetch(pod)["spec"].get("nodeName"))
 
     def _provision(self, pod: Object) -> None:
         """What the volume controller and a driver do for claims of a pod that has a node."""
@@ -284,7 +297,7 @@ class Stage:
             annotations = found[0]["metadata"].get("annotations", {})
             return bool(self._bound_to(claim) or annotations.get(SELECTED))
 
-        wait(chosen, 60, f"the scheduler to choose for claim {claim['metadata']['name']}")
+        wait(chosen, LONG, f"the scheduler to choose for claim {claim['metadata']['name']}")
         current = found[0]
         volume = self._bound_to(claim) or self._make(current)
         bound = list(bind(current, volume))

@@ -140,6 +140,17 @@ class PodTemplate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     local_data: bool = False
     """It has an emptyDir, whose content ends with the pod."""
 
+    @property
+    def entangled(self) -> tuple[str, ...]:
+        """Filters that decide by what else runs, beside room: one node alone does not tell."""
+        asks = {
+            "NodePorts": self.host_ports,
+            "VolumeRestrictions": self.disks,
+            "PodTopologySpread": self.spread,
+            "InterPodAffinity": self.affinity or self.anti_affinity,
+        }
+        return tuple(name for name, asked in asks.items() if asked)
+
 
 class PodRow(Row, frozen=True, gc=False, kw_only=True):
     """A pod."""

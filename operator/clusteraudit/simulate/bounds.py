@@ -127,7 +127,7 @@ class _Judge:
             return "StaticPod"
         if pod.template.owner is None:
             return "BarePod"
-        if pod.template.unmodelled:
+        if pod.template.unmodelled or pod.template.entangled:
             return "Unmodelled"
         return self._budgets.get(pod.key, "") or self._volume_pins(pod)
 

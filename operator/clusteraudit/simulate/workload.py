@@ -99,7 +99,7 @@ def classes(templates: Iterable[tuple[PodTemplate, int]]) -> Workload:
         if number > 0:
             shape = shape_of(template)
             pods[shape] = pods.get(shape, 0) + number
-            unmodelled.setdefault(shape, set()).update(template.unmodelled)
+            unmodelled.setdefault(shape, set()).update((*template.unmodelled, *template.entangled))
     order = sorted(pods, key=lambda one: (-pods[one], one.requests, str(one.constraints)))
     return tuple(
         Class(name, shape, pods[shape], tuple(sorted(unmodelled[shape])))

@@ -100,7 +100,7 @@ def test_a_node_that_takes_no_pods_is_not_counted() -> None:
                     "net",
                     owner=build.owned_by("ReplicaSet", "net"),
                     on="n1",
-                    spec={"hostNetwork": True},
+                    spec={"schedulerName": "other"},
                 )
             ],
         ),
