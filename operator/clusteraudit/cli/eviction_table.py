@@ -39,6 +39,9 @@ def show(answer: EvictionsShape, console: Console) -> None:
 
 def _one(node: NodeEvictions, console: Console) -> None:
     console.print(Text(f"Node {node.node}, {node.signal}: {_left(node)}", style="bold"))
+    if not node.pods:
+        console.print(Text("It holds no pods."))
+        return
     wide = console.width >= _WIDE
     amounts = ("REQUEST", "USAGE", "EXCESS") if wide else ()
     table = _table("RANK", "PRIORITY", *amounts, *(("QOS",) if wide else ()), "POD", "WHY")

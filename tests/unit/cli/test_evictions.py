@@ -169,6 +169,14 @@ def test_tables_fit_the_terminal(file: Path, width: int, arguments: tuple[str, .
         assert ("EXCESS" in text) == (width == 200)
 
 
+def test_a_node_without_pods_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "empty.json"
+    path.write_text(json.dumps(build.node("a")))
+    out = io.StringIO()
+    show(asked("a", "-f", path, "--complete"), Console(file=out, width=80))
+    assert out.getvalue().splitlines()[1] == "It holds no pods."
+
+
 def test_a_table_of_part_of_the_pods_names_nobody(file: Path) -> None:
     out = io.StringIO()
     show(asked("--all", "-f", file), Console(file=out, width=200))
