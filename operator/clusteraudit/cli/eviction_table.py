@@ -39,6 +39,9 @@ def show(answer: EvictionsShape, console: Console) -> None:
 
 def _one(node: NodeEvictions, console: Console) -> None:
     console.print(Text(f"Node {node.node}, {node.signal}: {_left(node)}", style="bold"))
+    if not node.pods:
+        console.print(Text("It holds no pods."))
+        return
     wide = console.width >= _WIDE
     amounts = ("REQUEST", "USAGE", "EXCESS") if wide else ()
     table = _table("RANK", "PRIORITY", *amounts, *(("QOS",) if wide else ()), "POD", "WHY")
@@ -68,7 +71,7 @@ def _first(node: NodeEvictions) -> tuple[str, str]:
     going = [pod for pod in node.pods if not pod.critical]
     first = [pod for pod in going if pod.rank is not None and pod.rank == going[0].rank]
     if not first:
-        return "?" if going else "nobody", "not all pods were read" if going else ""
+        return ("?", "see what is missing") if going else ("nobody", "")
     more = f" and {len(first) - 1} more" if len(first) > 1 else ""
     return f"{first[0].namespace}/{first[0].name}{more}", first[0].reason
 

@@ -112,13 +112,13 @@ def nanos(text: str | float) -> int:
 
 def base(resource: str, billionths: int) -> int:
     """Billionths in the base unit of `resource`, rounded up; raises QuantityError over int64."""
-    return fitting(away(billionths * (MILLI if resource == "cpu" else 1), _NANO))
+    return fitting(away(billionths * (MILLI if resource == "cpu" else 1), _NANO), resource)
 
 
-def fitting(value: int) -> int:
+def fitting(value: int, of: str = "an amount") -> int:
     """The value itself, if int64 holds it; raises QuantityError."""
     if abs(value) > MAX:
-        raise QuantityError(f"{value:.3e} does not fit into 64 bits")
+        raise QuantityError(f"{of} of {Decimal(value):.3e} does not fit into 64 bits")
     return value
 
 

@@ -17,7 +17,8 @@ class EvictedPod(Shape):
     name: str = Field(description="Name.")
     rank: int | None = Field(
         description="1 goes first, equal ranks are a tie; null for critical pods, which the "
-        "kubelet never evicts, and where more pods may be on the node than was read.",
+        "kubelet never evicts, where more pods may be on the node than was read, and on virtual "
+        "nodes.",
         ge=1,
     )
     group: Group = Field(description="What decides of its place before its priority does.")

@@ -69,7 +69,7 @@ def pressure(cluster: Cluster, name: str, signal: Signal, fresh: int = FRESH) ->
     threshold = _threshold(node, signal)
     headroom, lacks = _headroom(cluster, node, threshold, signal, fresh)
     missing |= dict.fromkeys(lacks)
-    if not cluster.complete("Pod"):
+    if "Pod" in missing or "Kubelet" in missing:
         ranked = [msgspec.structs.replace(one, rank=None) for one in ranked]
     return Pressure(
         node=name,
@@ -88,9 +88,12 @@ def _known(one: Candidate) -> bool:
 
 
 def _lacking(cluster: Cluster, node: NodeRow | None, signal: Signal) -> list[str]:
-    absent = [] if node else ["Node"]
-    partial = [] if cluster.complete("Pod") else ["Pod"]
-    return [*absent, *partial, *([_UNMEASURED[signal]] if signal in _UNMEASURED else [])]
+    found = [] if node else ["Node"]
+    if not cluster.complete("Pod"):
+        found.append("Pod")
+    if node and node.labels.get("type") == "virtual-kubelet":
+        found.append("Kubelet")  # there is none that evicts
+    return [*found, *([_UNMEASURED[signal]] if signal in _UNMEASURED else [])]
 
 
 def _usage(

@@ -118,6 +118,15 @@ def test_what_metrics_do_not_tell_is_named(file: Path, signal: str, missing: str
     assert {pod.usage for pod in node.pods} == {None}
 
 
+def test_a_virtual_node_evicts_nobody(tmp_path: Path) -> None:
+    objects = [build.node("v", labels={"type": "virtual-kubelet"}), build.pod("web", on="v")]
+    path = tmp_path / "virtual.json"
+    path.write_text(json.dumps({"kind": "List", "apiVersion": "v1", "items": objects}))
+    answer = asked("v", "-f", path, "--complete")
+    assert {rank for _, rank, _ in ranks(answer)} == {None}
+    assert "Kubelet" in answer.nodes[0].missing
+
+
 def test_processes_have_no_requests(file: Path) -> None:
     (node,) = asked("a", "-f", file, "--complete", "--signal", "pid").nodes
     assert {pod.request for pod in node.pods} == {None}
@@ -160,8 +169,16 @@ def test_tables_fit_the_terminal(file: Path, width: int, arguments: tuple[str, .
         assert ("EXCESS" in text) == (width == 200)
 
 
+def test_a_node_without_pods_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "empty.json"
+    path.write_text(json.dumps(build.node("a")))
+    out = io.StringIO()
+    show(asked("a", "-f", path, "--complete"), Console(file=out, width=80))
+    assert out.getvalue().splitlines()[1] == "It holds no pods."
+
+
 def test_a_table_of_part_of_the_pods_names_nobody(file: Path) -> None:
     out = io.StringIO()
     show(asked("--all", "-f", file), Console(file=out, width=200))
-    assert "not all pods were read" in out.getvalue()
+    assert "Missing: NodeMetrics, Pod, PodMetrics." in out.getvalue()
     assert "--complete" in out.getvalue()
