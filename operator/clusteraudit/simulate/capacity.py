@@ -126,10 +126,9 @@ def groups(one: Question, grouping: Grouping, shapes: int | None = None) -> Iter
     With none of them the largest pod is left out too.
     """
     classes = one.workload[:shapes]
-    fits = [
-        packing(one.room, c.shape, one.accepted[c.shape.constraints], grouping) for c in classes
-    ]
-    copies = [(found.fits.tolist(), found.ideal.tolist()) for found in fits]
+    shaped = ((c.shape, one.accepted[c.shape.constraints]) for c in classes)
+    found = [packing(one.room, shape, accepts, grouping) for shape, accepts in shaped]
+    copies = [(each.fits.tolist(), each.ideal.tolist()) for each in found]
     columns = _Columns(one, grouping)
     demand = _demand(one.workload)
     for group, name in enumerate(grouping.names):
