@@ -73,6 +73,7 @@ class _Told:
         self.pods = not answer.missing(("Pod",))
         self.room = self.nodes and self.pods
         self.weights = given or self.pods
+        self.requests = {one.name: dict(one.shape.requests) for one in answer.workload}
 
 
 def _workload(told: _Told) -> Iterator[ClassShape]:
@@ -102,10 +103,9 @@ def _constraints(one: Constraints) -> ConstraintsShape:
 
 def _figures(told: _Told, group: Group, at: int | None) -> _Figures:
     """What is said of the cluster and of each group alike."""
-    requests = {one.name: dict(one.shape.requests) for one in told.answer.workload}
     return _Figures(
         resources={m.resource: _resource(m, told, group) for m in group.resources},
-        shapes=[_fit(one, requests[one.name], told) for one in group.shapes],
+        shapes=[_fit(one, told.requests[one.name], told) for one in group.shapes],
         node_bounds=_bounds(told.answer.bounds(at)),
         largest_pod=LargestPod(requests=dict(group.pod), node=group.pod_node)
         if told.room and told.weights

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from clusteraudit.model.cluster import Cluster
-from clusteraudit.model.rows import UsageRow
+from clusteraudit.model.rows import PodRow, UsageRow
 from clusteraudit.simulate.bounds import EVIDENCE as OF_BOUNDS
 from clusteraudit.simulate.bounds import Bounds, Stock, bounds, stock
 from clusteraudit.simulate.capacity import (
@@ -18,7 +18,7 @@ from clusteraudit.simulate.capacity import (
 )
 from clusteraudit.simulate.fragmentation import Grouping
 from clusteraudit.simulate.pools import By, of_nodes
-from clusteraudit.simulate.waste import Idle, idle, usage
+from clusteraudit.simulate.waste import Idle, idle
 from clusteraudit.simulate.workload import Workload
 
 OF_ROOM = ("Node", "Pod")
@@ -56,15 +56,23 @@ class Answer:
     @cached_property
     def nodes(self) -> tuple[Group, ...]:
         """Every node as a group of its own, without copies."""
+        if self.by == "node":
+            return self.groups
         names = self.question.room.nodes
         return tuple(groups(self.question, Grouping(names, range(len(names))), 0))
+
+    @cached_property
+    def pods(self) -> dict[str, list[PodRow]]:
+        """The pods on each node."""
+        names = self.question.room.nodes
+        return {name: self.cluster.bucket(PodRow, "pods_on", name) for name in names}
 
     @cached_property
     def stock(self) -> Stock | None:
         """Pods by what may be done with them; None where that is not known."""
         if self.missing(OF_BOUNDS):
             return None
-        return stock(self.cluster, self.question.room)
+        return stock(self.cluster, self.question.room, self.pods)
 
     def missing(self, kinds: tuple[str, ...]) -> list[str]:
         """Of these kinds, those that are not known in full."""
@@ -82,7 +90,8 @@ class Answer:
         """The sample of each node; empty where not all that there are is known."""
         if self.missing(("NodeMetrics",)):
             return {}
-        return {name: usage(self.cluster, name) for name in self.question.room.nodes}
+        found = {row.name: row for row in self.cluster.all(UsageRow, "NodeMetrics")}
+        return {name: found.get(name) for name in self.question.room.nodes}
 
     def usage(self, resource: str, nodes: tuple[str, ...]) -> int | None:
         """The sum of the samples of nodes; None if one of them has none."""
@@ -91,8 +100,15 @@ class Answer:
             return None
         return sum(one.cpu if resource == "cpu" else one.memory for one in found)
 
-    def waste(self, group: Group) -> Idle | None:
-        """F9 of a group; None without samples of pods."""
+    @cached_property
+    def idle(self) -> dict[str, Idle] | None:
+        """F9 of each node; None without samples of pods."""
         if self.missing((*OF_ROOM, "PodMetrics")):
             return None
-        return sum((idle(self.cluster, name) for name in group.nodes), Idle())
+        samples = {row.key: row for row in self.cluster.all(UsageRow, "PodMetrics")}
+        return {name: idle(pods, samples) for name, pods in self.pods.items()}
+
+    def waste(self, group: Group) -> Idle | None:
+        """F9 of a group."""
+        found = self.idle
+        return None if found is None else sum((found[name] for name in group.nodes), Idle())

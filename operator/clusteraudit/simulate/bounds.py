@@ -15,18 +15,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clusteraudit.model.cluster import Cluster
-from clusteraudit.model.rows import BudgetRow, ClaimRow, Key, NodeRow, PodRow, VolumeRow
+from clusteraudit.model.rows import (
+    BudgetRow,
+    ClaimRow,
+    Key,
+    NodeRow,
+    PodRow,
+    PodTemplate,
+    VolumeRow,
+)
 from clusteraudit.simulate.accept import accepted
 from clusteraudit.simulate.disruption import KIND, Standing, covered, refusal, standing
 from clusteraudit.simulate.filters.kit import Shape, shape_of
 from clusteraudit.simulate.filters.volume_binding import reaches
 from clusteraudit.simulate.filters.volume_zone import in_zone
+from clusteraudit.simulate.fit import volumes_of
 from clusteraudit.simulate.pools import CONTROL_PLANE, pool_of, roles_of
 from clusteraudit.simulate.room import CLIP, Counts, Mask, Room
 from clusteraudit.simulate.snapshot import SLOTS
 
 EVIDENCE = ("Node", "Pod", "PodDisruptionBudget", "PersistentVolumeClaim", "PersistentVolume")
 _HOST = "kubernetes.io/hostname"
+_STAYS = "Stays"
+"""Of a pod that comes and goes with its node, or is on its way out."""
 
 
 class Pin(msgspec.Struct, frozen=True, gc=False):
@@ -65,35 +76,35 @@ class Stock:
     of_pod: Counts = field(default_factory=lambda: np.zeros(0, np.int64))
     on: Counts = field(default_factory=lambda: np.zeros(0, np.int64))
     """Of each pod that may move: the number of its item, and of its node."""
+    number: Counts = field(default_factory=lambda: np.zeros(0, np.int64))
+    """By node: how many pods may move."""
 
 
-def stock(cluster: Cluster, room: Room) -> Stock:
+def stock(cluster: Cluster, room: Room, pods_on: Mapping[str, list[PodRow]]) -> Stock:
     """Sort the placed pods into what stays, what is pinned and what may move."""
     shape = room.allocatable.shape
     found = Stock(room, np.zeros(shape, np.int64), np.zeros(shape, np.int64), {})
-    number: dict[Item, int] = {}
+    judge = _Judge(cluster, room, pods_on)
     moving: list[tuple[int, int]] = []
-    judge = _Judge(cluster, room)
     for at, name in enumerate(room.nodes):
         if not room.takes[at]:
             continue
         if judge.control_plane(name):
             found.pins[at] = Pin(name, "ControlPlane")
-        for pod in cluster.bucket(PodRow, "pods_on", name):
-            if judge.stays(pod):
-                _hold(found.held, room, at, pod)
-                continue
+        for pod in pods_on[name]:
             reason = judge.pins(pod)
-            if reason:
+            if reason == _STAYS:
+                _hold(found.held, room, at, pod)
+            elif reason:
                 found.pins.setdefault(at, Pin(name, reason, pod.namespace, pod.name))
                 _hold(found.pinned, room, at, pod)
             else:
-                item = (judge.shape(pod), judge.volumes(pod))
-                moving.append((number.setdefault(item, len(number)), at))
-    found.items = list(number)
-    found.accepts = judge.masks(found.items)
+                moving.append((judge.item(pod), at))
+    found.items = judge.items
+    found.accepts = judge.masks()
     if moving:
         found.of_pod, found.on = np.array(moving, dtype=np.int64).T
+    found.number = np.bincount(found.on, minlength=len(room.nodes))
     return found
 
 
@@ -103,33 +114,47 @@ def _hold(held: Counts, room: Room, at: int, pod: PodRow) -> None:
 
 
 class _Judge:
-    """Says of a pod whether it may move, and where to."""
+    """Says of a pod whether it may move, and where to. What its template decides is asked once."""
 
-    def __init__(self, cluster: Cluster, room: Room) -> None:
+    def __init__(self, cluster: Cluster, room: Room, pods_on: Mapping[str, list[PodRow]]) -> None:
         self._cluster, self._room = cluster, room
         self._nodes = {node.name: node for node in cluster.all(NodeRow, "Node")}
         self._budgets = _budgets(cluster)
-        self._shapes: dict[int, Shape] = {}
-        self._agents = _agents(cluster, self._nodes)
+        self._agents = _agents(self._nodes, pods_on)
+        self._reasons: dict[int, str] = {}
+        self._numbers: dict[int, int] = {}
+        self._number: dict[Item, int] = {}
+
+    @property
+    def items(self) -> list[Item]:
+        """Pods that are alike, by number."""
+        return list(self._number)
 
     def control_plane(self, name: str) -> bool:
+        """Whether a node is of the control plane."""
         return any(role in CONTROL_PLANE for role in roles_of(self._nodes[name]))
-
-    def stays(self, pod: PodRow) -> bool:
-        """Whether it comes and goes with its node, or is on its way out."""
-        owner = pod.template.owner
-        of_every_node = owner is not None and owner.kind == "DaemonSet"
-        return of_every_node or pod.terminating or pod.key in self._agents
 
     def pins(self, pod: PodRow) -> str:
         """Why it may not move, or why that is not known; empty where it may."""
-        if pod.template.static:
-            return "StaticPod"
-        if pod.template.owner is None:
-            return "BarePod"
-        if pod.template.unmodelled or pod.template.entangled:
-            return "Unmodelled"
-        return self._budgets.get(pod.key, "") or self._volume_pins(pod)
+        reason = self._reasons.get(id(pod.template))
+        if reason is None:
+            reason = self._reasons[id(pod.template)] = _of_template(pod.template)
+        if pod.terminating or (reason == "StaticPod" and pod.key in self._agents):
+            return _STAYS
+        return reason or self._budgets.get(pod.key, "") or self._volume_pins(pod)
+
+    def item(self, pod: PodRow) -> int:
+        """The number of what it is like."""
+        if pod.claims:
+            return self._numbered((shape_of(pod.template), volumes_of(self._cluster, pod)))
+        number = self._numbers.get(id(pod.template))
+        if number is None:
+            number = self._numbered((shape_of(pod.template), ()))
+            self._numbers[id(pod.template)] = number
+        return number
+
+    def _numbered(self, item: Item) -> int:
+        return self._number.setdefault(item, len(self._number))
 
     def _volume_pins(self, pod: PodRow) -> str:
         for claim in pod.claims:
@@ -144,28 +169,14 @@ class _Judge:
     def _volume(self, name: str) -> VolumeRow | None:
         return self._cluster.find(VolumeRow, "PersistentVolume", "", name)
 
-    def shape(self, pod: PodRow) -> Shape:
-        made = self._shapes.get(id(pod.template))
-        if made is None:
-            made = self._shapes[id(pod.template)] = shape_of(pod.template)
-        return made
-
-    def volumes(self, pod: PodRow) -> tuple[str, ...]:
-        """The volumes that a pod's claims are bound to."""
-        rows = (
-            self._cluster.find(ClaimRow, "PersistentVolumeClaim", pod.namespace, claim)
-            for claim in pod.claims
-        )
-        return tuple(sorted(row.volume for row in rows if row))
-
-    def masks(self, items: list[Item]) -> list[Mask]:
+    def masks(self) -> list[Mask]:
         """Nodes that accept each item, by its constraints and within reach of its volumes."""
-        asked = tuple(dict.fromkeys(shape.constraints for shape, _ in items))
+        asked = tuple(dict.fromkeys(shape.constraints for shape, _ in self._number))
         by_constraints = accepted(self._cluster, asked)
         within: dict[object, Mask] = {}
         return [
             by_constraints[shape.constraints] & self._reach(volumes, within)
-            for shape, volumes in items
+            for shape, volumes in self._number
         ]
 
     def _reach(self, volumes: tuple[str, ...], within: dict[object, Mask]) -> Mask:
@@ -181,6 +192,17 @@ class _Judge:
                     )
                 mask = mask & within[key]
         return mask
+
+
+def _of_template(template: PodTemplate) -> str:
+    """What a template says of whether its pods may move."""
+    if template.static:
+        return "StaticPod"
+    if template.owner is None:
+        return "BarePod"
+    if template.owner.kind == "DaemonSet":
+        return _STAYS
+    return "Unmodelled" if template.unmodelled else ""
 
 
 def _local(volume: VolumeRow) -> bool:
@@ -204,14 +226,14 @@ def _budgets(cluster: Cluster) -> dict[Key, str]:
     return {key: str(why) for key, why in said if why}
 
 
-def _agents(cluster: Cluster, nodes: Mapping[str, NodeRow]) -> set[Key]:
+def _agents(nodes: Mapping[str, NodeRow], pods_on: Mapping[str, list[PodRow]]) -> set[Key]:
     """Static pods of which every node of a pool runs its own, as a DaemonSet's: kube-proxy."""
     size: dict[str, int] = {}
     seen: dict[tuple[str, str, str], list[Key]] = {}
     for name, node in nodes.items():
         pool = pool_of(node)
         size[pool] = size.get(pool, 0) + 1
-        for pod in cluster.bucket(PodRow, "pods_on", name):
+        for pod in pods_on[name]:
             if pod.template.static:
                 stem = pod.name.removesuffix(f"-{name}")
                 seen.setdefault((pool, pod.namespace, stem), []).append(pod.key)
@@ -223,16 +245,18 @@ def bounds(found: Stock, members: NDArray[np.intp]) -> Bounds:
     """The bounds of a group of nodes: its pods, placed on its own nodes only."""
     room = found.room
     inside = members[room.takes[members]]
-    moving = np.isin(found.on, inside)
-    counts = np.bincount(found.of_pod[moving], minlength=len(found.items))
-    used = np.array([at in found.pins for at in inside], dtype=np.bool_)
-    used |= np.isin(inside, found.on[moving])
-    stay = np.array([at in found.pins for at in inside], dtype=np.bool_)
-    opened = used if len(inside) <= 1 else _placed(found, inside, stay, counts, used)
+    stay = np.array([at in found.pins for at in inside.tolist()], dtype=np.bool_)
+    used: Mask = stay | (found.number[inside] > 0)
+    if len(inside) <= 1:
+        opened, least = used, 0
+    else:
+        moving = np.isin(found.on, inside)
+        counts = np.bincount(found.of_pod[moving], minlength=len(found.items))
+        opened, least = _placed(found, inside, stay, counts, used), _least(found, inside, counts)
     upper = int(opened.sum())
-    lower = max(_least(found, inside, counts), int(stay.sum()))
-    gone = tuple(room.nodes[at] for at in inside[~opened])
-    return Bounds(min(lower, upper), upper, gone)
+    lower = upper if len(inside) <= 1 else min(upper, max(least, int(stay.sum())))
+    gone = tuple(room.nodes[at] for at in inside[~opened].tolist())
+    return Bounds(lower, upper, gone)
 
 
 def _placed(found: Stock, inside: NDArray[np.intp], stay: Mask, counts: Counts, used: Mask) -> Mask:

@@ -6,7 +6,7 @@ the cluster; what a group's nodes refuse to take shows as the cause `constraint`
 """
 
 from collections.abc import Iterator, Mapping
-from math import sqrt
+from math import hypot
 
 import msgspec
 import numpy as np
@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from clusteraudit.model.cluster import Cluster, derived
 from clusteraudit.model.rows import Amounts
 from clusteraudit.simulate.accept import Accepted, accepted
-from clusteraudit.simulate.fragmentation import Copies, Grouping, Waste, packing, waste
+from clusteraudit.simulate.fragmentation import Grouping, Waste, packing, waste
 from clusteraudit.simulate.pools import of_nodes
 from clusteraudit.simulate.room import Room, room
 from clusteraudit.simulate.snapshot import SLOTS
-from clusteraudit.simulate.workload import Class, Workload, workload
+from clusteraudit.simulate.workload import Workload, workload
 
 COMPUTE = ("cpu", "memory")
 MAX_SHAPES = 20
@@ -121,29 +121,32 @@ def everything(one: Question) -> Grouping:
 
 
 def groups(one: Question, grouping: Grouping, shapes: int | None = None) -> Iterator[Group]:
-    """The figures of each group; of so many classes only, the most frequent ones."""
+    """The figures of each group; copies of so many classes only, the most frequent ones.
+
+    With none of them the largest pod is left out too.
+    """
     classes = one.workload[:shapes]
-    fits = [
-        packing(one.room, c.shape, one.accepted[c.shape.constraints], grouping) for c in classes
-    ]
+    shaped = ((c.shape, one.accepted[c.shape.constraints]) for c in classes)
+    found = [packing(one.room, shape, accepts, grouping) for shape, accepts in shaped]
+    copies = [(each.fits.tolist(), each.ideal.tolist()) for each in found]
     columns = _Columns(one, grouping)
     demand = _demand(one.workload)
     for group, name in enumerate(grouping.names):
         members = grouping.members(group)
-        pod, at = _largest_pod(one.room, members, demand)
+        pod, at = _largest_pod(one.room, members, demand) if classes else ((), None)
+        measures = tuple(columns.measures(group, members.tolist()))
         yield Group(
             name=name,
-            nodes=tuple(one.room.nodes[member] for member in members),
-            resources=tuple(columns.measures(group, members)),
-            shapes=tuple(_fit(c, found, group) for c, found in zip(classes, fits, strict=True)),
-            imbalance=_imbalance(one.room, members, demand),
+            nodes=tuple(one.room.nodes[member] for member in members.tolist()),
+            resources=measures,
+            shapes=tuple(
+                Fit(c.name, fits[group], ideal[group])
+                for c, (fits, ideal) in zip(classes, copies, strict=True)
+            ),
+            imbalance=_imbalance({one.resource: one for one in measures}, demand),
             pod=pod,
             pod_node=at,
         )
-
-
-def _fit(one: Class, found: Copies, group: int) -> Fit:
-    return Fit(one.name, int(found.fits[group]), int(found.ideal[group]))
 
 
 class _Columns:
@@ -151,50 +154,79 @@ class _Columns:
 
     def __init__(self, one: Question, grouping: Grouping) -> None:
         room, lost = one.room, one.waste
-        self._room, self._lost, sums = room, lost, grouping.sums
-        self._allocatable, self._requested = sums(room.allocatable), sums(room.requested)
-        self._limits, self._reclaimable = sums(room.limits), sums(room.reclaimable)
-        self._free, self._unavailable = sums(room.free), sums(room.unavailable)
-        self._over, self._stranded = sums(room.overcommitted), sums(lost.stranded)
-        self._own, self._slots = sums(lost.own), sums(lost.slots)
-        self._constraint, self._idle = sums(lost.constraint), sums(lost.not_requested)
-        self._other = {key: sums(amounts) for key, amounts in lost.other.items()}
+        self._room, self._pods = room, lost.pods
+        self._free, self._stranded = room.free.tolist(), lost.stranded.tolist()
+        self._sums = {
+            name: grouping.sums(amounts).tolist()
+            for name, amounts in (
+                ("allocatable", room.allocatable),
+                ("requested", room.requested),
+                ("limits", room.limits),
+                ("reclaimable", room.reclaimable),
+                ("free", room.free),
+                ("unavailable", room.unavailable),
+                ("overcommitted", room.overcommitted),
+                ("stranded", lost.stranded),
+                ("own", lost.own),
+                ("slots", lost.slots),
+                ("constraint", lost.constraint),
+                ("not_requested", lost.not_requested),
+            )
+        }
+        self._other: dict[int, list[tuple[str, list[int]]]] = {}
+        for (at, other), amounts in lost.other.items():
+            sums = (room.resources[other], grouping.sums(amounts).tolist())
+            self._other.setdefault(at, []).append(sums)
 
-    def measures(self, group: int, members: NDArray[np.intp]) -> Iterator[Measure]:
+    def measures(self, group: int, members: list[int]) -> Iterator[Measure]:
         """The figures of a group, resource by resource."""
-        told = bool(self._lost.pods)
         for at, resource in enumerate(self._room.resources):
-            free = self._room.free[members, at]
-            largest = max(free, default=0)
-            held = self._lost.stranded[members, at]
+            largest, node = self._largest(at, members)
+            stranded = self._sum("stranded", group, at) if self._pods else None
             yield Measure(
                 resource=resource,
-                allocatable=int(self._allocatable[group, at]),
-                requested=int(self._requested[group, at]),
-                limits=int(self._limits[group, at]),
-                free=int(self._free[group, at]),
-                unavailable=int(self._unavailable[group, at]),
-                overcommitted=int(self._over[group, at]),
-                reclaimable=int(self._reclaimable[group, at]),
-                largest=int(largest),
-                node=self._room.nodes[members[list(free).index(largest)]] if largest else None,
-                expected=self._expected(group, at) if told else None,
-                stranded=int(self._stranded[group, at]) if told else None,
-                stranded_on=tuple(self._room.nodes[m] for m in members[held > 0]) if told else (),
+                allocatable=self._sum("allocatable", group, at),
+                requested=self._sum("requested", group, at),
+                limits=self._sum("limits", group, at),
+                free=self._sum("free", group, at),
+                unavailable=self._sum("unavailable", group, at),
+                overcommitted=self._sum("overcommitted", group, at),
+                reclaimable=self._sum("reclaimable", group, at),
+                largest=largest,
+                node=node,
+                expected=self._expected(group, at) if self._pods else None,
+                stranded=stranded,
+                stranded_on=tuple(self._stranded_on(at, members)) if stranded else (),
             )
 
+    def _sum(self, name: str, group: int, at: int) -> int:
+        found: int = self._sums[name][group][at]
+        return found
+
+    def _largest(self, at: int, members: list[int]) -> tuple[int, str | None]:
+        """The most that is free on one node; of equals the first."""
+        largest, best = 0, None
+        for member in members:
+            if self._free[member][at] > largest:
+                largest, best = self._free[member][at], member
+        return largest, None if best is None else self._room.nodes[best]
+
+    def _stranded_on(self, at: int, members: list[int]) -> Iterator[str]:
+        return (self._room.nodes[member] for member in members if self._stranded[member][at])
+
     def _expected(self, group: int, at: int) -> Expected:
-        pods = self._lost.pods
-        others = {key[1]: n[group] for key, n in self._other.items() if key[0] == at and n[group]}
-        own, slots = self._own[group, at], self._slots[group, at]
-        constraint = self._constraint[group, at]
+        pods = self._pods
+        others = [(name, sums[group]) for name, sums in self._other.get(at, ()) if sums[group]]
+        own, slots, constraint, idle = (
+            self._sum(name, group, at) for name in ("own", "slots", "constraint", "not_requested")
+        )
         return Expected(
-            amount=(own + slots + constraint + sum(others.values())) / pods,
+            amount=(own + slots + constraint + sum(amount for _, amount in others)) / pods,
             own=own / pods,
-            other=tuple((self._room.resources[r], n / pods) for r, n in sorted(others.items())),
+            other=tuple((name, amount / pods) for name, amount in others),
             slots=slots / pods,
             constraint=constraint / pods,
-            not_requested=self._idle[group, at] / pods,
+            not_requested=idle / pods,
         )
 
 
@@ -208,16 +240,14 @@ def _demand(whole: Workload) -> dict[str, int]:
     return {resource: amount for resource, amount in asked.items() if amount}
 
 
-def _imbalance(room: Room, members: NDArray[np.intp], demand: Mapping[str, int]) -> float | None:
-    allocatable, free = (
-        [sum(array[members, room.column[r]]) if r in room.column else 0 for r in COMPUTE]
-        for array in (room.allocatable, room.free)
-    )
-    if not demand or not all(allocatable):
+def _imbalance(of: Mapping[str, Measure], demand: Mapping[str, int]) -> float | None:
+    """1 - cosine of what is free and what is asked for, each as a share of allocatable."""
+    parts = [of[resource] for resource in COMPUTE if resource in of]
+    if not demand or len(parts) < len(COMPUTE) or not all(one.allocatable for one in parts):
         return None
-    left = [amount / total for amount, total in zip(free, allocatable, strict=True)]
-    asked = [demand.get(r, 0) / total for r, total in zip(COMPUTE, allocatable, strict=True)]
-    sizes = sqrt(sum(x * x for x in left)) * sqrt(sum(x * x for x in asked))
+    left = [one.free / one.allocatable for one in parts]
+    asked = [demand.get(one.resource, 0) / one.allocatable for one in parts]
+    sizes = hypot(*left) * hypot(*asked)
     dot = sum(x * y for x, y in zip(left, asked, strict=True))
     return max(0.0, 1 - dot / sizes) if sizes else None
 

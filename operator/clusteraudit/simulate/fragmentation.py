@@ -36,12 +36,12 @@ class Grouping:
         self.names = tuple(names)
         self.of_node = np.array(of_node, dtype=np.intp)
         self._order = np.argsort(self.of_node, kind="stable")
-        sizes = np.bincount(self.of_node, minlength=len(self.names))
-        self._starts = np.concatenate(([0], np.cumsum(sizes)[:-1])).astype(np.intp)
+        self._sizes = np.bincount(self.of_node, minlength=len(self.names))
+        self._starts = np.concatenate(([0], np.cumsum(self._sizes)[:-1])).astype(np.intp)
 
     def members(self, group: int) -> NDArray[np.intp]:
         """Rows of the nodes of a group."""
-        return np.flatnonzero(self.of_node == group)
+        return self._order[self._starts[group] :][: self._sizes[group]]
 
     def sums(self, rows: NDArray[N]) -> NDArray[N]:
         """Sums by group, over the first axis; every group has a node, unless there is none."""

@@ -4,10 +4,11 @@ One sample, of whenever metrics.k8s.io took it: never a base for sizing. A pod w
 says nothing, and is counted.
 """
 
+from collections.abc import Iterable, Mapping
+
 import msgspec
 
-from clusteraudit.model.cluster import Cluster, derived
-from clusteraudit.model.rows import PodRow, UsageRow, amount_of
+from clusteraudit.model.rows import Key, PodRow, UsageRow, amount_of
 
 
 class Idle(msgspec.Struct, frozen=True, gc=False):
@@ -28,12 +29,11 @@ class Idle(msgspec.Struct, frozen=True, gc=False):
         )
 
 
-@derived
-def idle(cluster: Cluster, name: str) -> Idle:
-    """`sum of max(0, request - usage)` over the pods on a node that have a sample."""
+def idle(pods: Iterable[PodRow], samples: Mapping[Key, UsageRow]) -> Idle:
+    """`sum of max(0, request - usage)` over those of the pods that have a sample."""
     cpu = memory = sampled = unsampled = 0
-    for pod in cluster.bucket(PodRow, "pods_on", name):
-        sample = cluster.find(UsageRow, "PodMetrics", pod.namespace, pod.name)
+    for pod in pods:
+        sample = samples.get(pod.key)
         if sample is None:
             unsampled += 1
             continue
@@ -41,8 +41,3 @@ def idle(cluster: Cluster, name: str) -> Idle:
         cpu += max(0, amount_of(pod.template.requests, "cpu") - sample.cpu)
         memory += max(0, amount_of(pod.template.requests, "memory") - sample.memory)
     return Idle(cpu, memory, sampled, unsampled)
-
-
-def usage(cluster: Cluster, name: str) -> UsageRow | None:
-    """What a node uses, its system daemons included; None without a sample."""
-    return cluster.find(UsageRow, "NodeMetrics", "", name)

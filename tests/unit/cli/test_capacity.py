@@ -70,7 +70,7 @@ def test_the_bundled_snapshot() -> None:
     assert (cpu.allocatable, cpu.requested, cpu.free) == (32_000, 20_000, 12_000)
     assert pool.node_bounds is not None
     assert (pool.node_bounds.lower, pool.node_bounds.upper) == (3, 4)
-    waits = next(one for one in said.workload if one.requests == {"cpu": 5000})
+    waits = next(one for one in said.workload if one.requests.get("cpu") == 5000)
     fits = next(one for one in said.shapes if one.shape == waits.shape)
     assert (fits.fits, fits.ideal, fits.packing_loss) == (0, 2, 1)
     keys = list(json.loads(once.stdout))

@@ -1,0 +1,1 @@
+"""How long the product's answers take on clusters of a given size."""
