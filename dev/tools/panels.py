@@ -240,7 +240,7 @@ _OPERATOR = (
     Panel(
         title="Rules that fail",
         says="Faults of ours: please report them.",
-        moves="The log has the trace. The rule's findings stay open, marked as stale.",
+        moves="status.unknown has the reason; the rule's findings stay open, marked as stale.",
         queries=(("rate(cluster_audit_rule_errors_total{C}[$__rate_interval])", "{{rule}}"),),
         unit="ops",
     ),
