@@ -65,6 +65,7 @@ TABLE: tuple[Generated, ...] = (
     Generated(chart.files, owns=("crds/*", f"{chart.CHART}/crds/*", f"{chart.CHART}/files/*")),
     Generated(pages, owns=("docs/rules/*.md", "docs/rules/*/*.md")),
     Generated(metrics.pages),
+    Generated(dashboard.pages),
     Generated(dashboard.files, owns=("charts/cluster-audit/dashboards/*",)),
     Generated(demo),
     Generated(schemas, owns=("docs/schema/*",)),

@@ -2,11 +2,14 @@
 
 import contextlib
 import json
+import os
 import subprocess
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -98,12 +101,36 @@ def test_prometheus_knows_every_metric_of_the_page(plane: ControlPlane, promethe
 
 
 def test_every_query_of_the_dashboard_returns_data(plane: ControlPlane, prometheus: str) -> None:
+    filled = [(title, one.replace("$cluster", ".*")) for title, one in dashboard.queries()]
+    asked = [(title, one.replace("$__rate_interval", "10s")) for title, one in filled]
+
     def silent() -> list[tuple[str, str]]:
-        filled = ((title, one.replace("$cluster", ".*")) for title, one in dashboard.queries())
-        asked = ((title, one.replace("$__rate_interval", "10s")) for title, one in filled)
         return [(title, text) for title, text in asked if not query(prometheus, text)]
 
     plane.wait(lambda: not silent(), 30, "data for every panel")
+    rows = [(title, text, *measured(prometheus, text)) for title, text in asked]
+    write(rows)
+    assert max(milliseconds for *_, milliseconds in rows) < 1000
+
+
+def measured(prometheus: str, text: str) -> tuple[int, float]:
+    """Series that a query gives, and the milliseconds of the median of five."""
+    taken, series = [], 0
+    for _ in range(5):
+        start = time.perf_counter()
+        series = len(query(prometheus, text))
+        taken.append(1000 * (time.perf_counter() - start))
+    return series, sorted(taken)[2]
+
+
+def write(rows: list[tuple[str, str, int, float]]) -> None:
+    """The table, as pytest shows it with -s; CLUSTER_AUDIT_FIGURES names a file to keep it in."""
+    head = "| panel | query | series | ms |\n|---|---|---|---|"
+    lines = [f"| {title} | `{text}` | {series} | {ms:.1f} |" for title, text, series, ms in rows]
+    table = "\n".join([head, *lines])
+    print(table)  # noqa: T201 - pytest shows it when it is asked to
+    if kept := os.environ.get("CLUSTER_AUDIT_FIGURES"):
+        Path(kept).write_text(table + "\n", encoding="utf-8")
 
 
 def test_metrics_and_status_say_the_same(plane: ControlPlane, prometheus: str) -> None:

@@ -4,7 +4,9 @@ import itertools
 import re
 
 from clusteraudit.publish import audited, itself
-from tools.dashboard import ROWS, dashboard, queries
+from clusteraudit.rules.kit import Severity
+from tools.dashboard import dashboard, pages, queries
+from tools.panels import ROWS
 
 BOARD = dashboard(ROWS)
 
@@ -41,3 +43,28 @@ def test_panels_do_not_overlap() -> None:
     ]
     assert len(cells) == len(set(cells))
     assert max(x for x, _ in cells) < 24
+
+
+def test_every_panel_has_what_grafana_needs() -> None:
+    for panel in (one for one in BOARD["panels"] if one["type"] != "row"):
+        assert panel["type"] in {"stat", "timeseries"}
+        defaults = panel["fieldConfig"]["defaults"]
+        assert defaults["thresholds"]["steps"][0]["value"] is None
+        references = [one["refId"] for one in panel["targets"]]
+        assert references == sorted(set(references))
+    variables = {one["name"]: one for one in BOARD["templating"]["list"]}
+    assert variables["datasource"]["type"] == "datasource"
+    assert variables["cluster"]["datasource"]["uid"] == "$datasource"
+
+
+def test_colours_are_of_series_that_there_are() -> None:
+    named = {name for row in ROWS for panel in row.panels for name, _ in panel.colours}
+    assert named == {one.value for one in Severity}
+
+
+def test_every_panel_says_on_the_page_what_to_do() -> None:
+    (text,) = pages().values()
+    for row in ROWS:
+        for panel in row.panels:
+            assert panel.moves.endswith(".")
+            assert f"| {panel.title} | {panel.says} | {panel.moves} |" in text

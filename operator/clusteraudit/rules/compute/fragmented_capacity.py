@@ -18,9 +18,9 @@ or fewer; or let pods move (descheduler, bin packing).
 Where little is idle, however badly it is cut, and where one more copy fits. What could wait is only
 told while nothing does. While a node may be on its way: for `provisionSeconds` where Karpenter or
 cluster-autoscaler is at work, for a third of that where the provider may run one; where one is at
-work, what could wait is low. Pods of negative priority hold a place for others: that they wait is
-their purpose. The room of nodes that are cordoned or NotReady is not free. Filters that are not
-modelled could refuse more, never less.
+work, what could wait is low. As long while a node is nominated, which others have to leave. Pods of
+negative priority hold a place for others: that they wait is their purpose. The room of nodes that
+are cordoned or NotReady is not free. Filters that are not modelled could refuse more, never less.
 """
 
 from collections.abc import Iterator
@@ -48,7 +48,7 @@ from clusteraudit.rules.kit import (
 )
 from clusteraudit.simulate.autoscaling import PROVISION_SECONDS, outlook
 from clusteraudit.simulate.capacity import whole
-from clusteraudit.simulate.filters.kit import Shape, shape_of
+from clusteraudit.simulate.filters.kit import Shape, constraints_of, shape_of
 from clusteraudit.simulate.hole import Hole, fit, hole
 from clusteraudit.simulate.workload import owners
 
@@ -141,20 +141,22 @@ def _waiting(
 ) -> dict[tuple[Ref, Shape], list[PodRow]]:
     waiting: dict[tuple[Ref, Shape], list[PodRow]] = {}
     for pod in cluster.bucket(PodRow, "unplaced", at=True):
-        since, shape = pod.unschedulable_since, shape_of(pod.template)
+        since = pod.unschedulable_since
         if since is None or pod.template.priority < 0:
             continue
-        if cluster.older(since, _patience(cluster, shape, settings)):
-            waiting.setdefault((cluster.owner(pod), shape), []).append(pod)
+        if cluster.older(since, _patience(cluster, pod, settings)):
+            key = (cluster.owner(pod), shape_of(pod.template))
+            waiting.setdefault(key, []).append(pod)
     return waiting
 
 
-def _patience(cluster: Cluster, shape: Shape, settings: FragmentedCapacitySettings) -> int:
-    """For how many seconds a node may be on its way."""
-    coming = outlook(cluster, shape.requests, shape.constraints)
-    if coming is None:
+def _patience(cluster: Cluster, pod: PodRow, settings: FragmentedCapacitySettings) -> int:
+    """For how many seconds a node may be on its way, or other pods may leave one."""
+    coming = outlook(cluster, pod.template.requests, constraints_of(pod.template))
+    if coming is None and not pod.nominated:
         return settings.for_seconds
-    patience = settings.provision_seconds if coming.certain else settings.provision_seconds // 3
+    sure = pod.nominated or (coming and coming.certain)
+    patience = settings.provision_seconds if sure else settings.provision_seconds // 3
     return max(settings.for_seconds, patience)
 
 
@@ -178,7 +180,8 @@ def _predicted(
 
 def _gives_way(cluster: Cluster, owner: Ref) -> bool:
     """Whether its pods hold a place for others."""
-    return all(pod.template.priority < 0 for pod in cluster.pods_of(owner))
+    pods = cluster.pods_of(owner)
+    return bool(pods) and all(pod.template.priority < 0 for pod in pods)
 
 
 def _gated(cluster: Cluster, shape: Shape, finding: Finding) -> Finding:

@@ -14,8 +14,9 @@ room on a node that is named, or relax what refuses the pod.
 ## When it stays silent
 While the scheduler has not refused the pod, and while it is gated or being deleted. It is low for
 `provisionSeconds` where Karpenter or cluster-autoscaler is at work and a node like one that is
-here would do; and for as long as pods of negative priority wait: they hold a place for others.
-Filters that are not modelled are named instead of guessed.
+here would do, or where a node is nominated that others have to leave; and for as long as pods of
+negative priority wait: they hold a place for others. Filters that are not modelled are named
+instead of guessed.
 """
 
 from collections.abc import Iterator
@@ -131,10 +132,15 @@ def _excuse(
     """Why it is as it should be; empty where it is not."""
     if all(pod.template.priority < 0 for pod in waiting):
         return "; of negative priority, it holds a place for others"
+    hope = _hope(cluster, waiting)
+    return hope if hope and not cluster.older(since, settings.provision_seconds) else ""
+
+
+def _hope(cluster: Cluster, waiting: list[PodRow]) -> str:
+    if all(pod.nominated for pod in waiting):
+        return f"; pods have to leave {waiting[0].nominated}, which is nominated"
     coming = prospect(cluster, waiting[0])
     if coming is None or not (coming.certain and coming.known_size):
-        return ""
-    if cluster.older(since, settings.provision_seconds):
         return ""
     return f"; {coming.maker} may be making a node for it"
 
