@@ -125,10 +125,6 @@ def _service(row: Row) -> Hashable | None:
     return (row.namespace, row.service) if isinstance(row, rows.EndpointSliceRow) else None
 
 
-def _class(row: Row) -> Hashable | None:
-    return row.storage_class or None if isinstance(row, rows.VolumeRow) else None
-
-
 def _namespace(row: Row) -> Hashable:
     return row.namespace
 
@@ -192,7 +188,6 @@ INDEXES: Mapping[str, Index] = {
     "budgets_in": Index(("PodDisruptionBudget",), _namespace),
     "quotas_in": Index(("ResourceQuota",), _namespace),
     "limits_in": Index(("LimitRange",), _namespace),
-    "volumes_of_class": Index(("PersistentVolume",), _class),
     "slices_of": Index(("EndpointSlice",), _service),
     "cluster_dns": Index(("Service",), _dns),
 }

@@ -45,7 +45,7 @@ from clusteraudit.rules.kit import (
 )
 from clusteraudit.simulate.filters.kit import constraints_of
 from clusteraudit.simulate.fit import eligible
-from clusteraudit.simulate.pools import Pool, pools
+from clusteraudit.simulate.pools import pools
 from clusteraudit.simulate.snapshot import free
 
 _RESOURCES = ("cpu", "memory")
@@ -116,11 +116,11 @@ _WAITS = (build.deployment("search", cpu="2"), *build.pods_of("search", unschedu
     ),
 )
 def full_on_paper(cluster: Cluster, settings: FullOnPaperSettings) -> Iterator[Answer]:
-    for pool in pools(cluster):
+    for pool, names in pools(cluster):
         for resource in _RESOURCES:
             full = [
                 one
-                for name in pool.nodes
+                for name in names
                 if (one := _load(cluster, name, resource, settings.fresh_seconds))
                 and 1000 * one.requested >= settings.requested_permille * one.allocatable
             ]
@@ -131,9 +131,9 @@ def full_on_paper(cluster: Cluster, settings: FullOnPaperSettings) -> Iterator[A
                 and 1000 * one.used <= settings.used_permille * one.allocatable
             ]
             if idle:
-                yield _finding(cluster, pool, resource, idle)
+                yield _finding(cluster, pool, len(names), resource, idle)
             elif any(one.used is None for one in full):
-                yield Unknown(pool_ref(pool.name), "FreshNodeMetrics")
+                yield Unknown(pool_ref(pool), "FreshNodeMetrics")
 
 
 def _load(cluster: Cluster, name: str, resource: str, fresh: int) -> _Load | None:
@@ -149,19 +149,19 @@ def _load(cluster: Cluster, name: str, resource: str, fresh: int) -> _Load | Non
     return _Load(name, allocatable - amount_of(free(cluster, name), resource), allocatable, used)
 
 
-def _finding(cluster: Cluster, pool: Pool, resource: str, idle: list[_Load]) -> Answer:
+def _finding(cluster: Cluster, pool: str, among: int, resource: str, idle: list[_Load]) -> Answer:
     worst = min(idle, key=lambda one: (one.allocatable - one.requested, one.node))
     nodes = sorted(one.node for one in idle)
     waiting = _waiting(cluster, frozenset(nodes), resource)
     pods = sum(waiting.values())
     keepers = _keepers(cluster, worst.node, resource)
     return found(
-        pool_ref(pool.name),
+        pool_ref(pool),
         key=resource,
         severity=Severity.HIGH if pods else Severity.MEDIUM,
         refs=[*sorted(waiting)[:5], *(ref("Node", "", name) for name in nodes)],
         nodesFull=len(nodes),
-        nodesInPool=len(pool.nodes),
+        nodesInPool=among,
         names=tuple(nodes[:5]),
         resource=resource,
         requested=worst.requested,

@@ -135,7 +135,8 @@ def immediate_binding(storage_class: Ref, cluster: Cluster, _: Settings) -> Iter
 
 def _confined(row: StorageClassRow) -> bool:
     """Whether somebody has chosen the zone."""
-    return any(is_zone(key) and len(values) == 1 for key, values in row.topologies)
+    wanted = (one for term in row.topologies for one in term if is_zone(one.key))
+    return len({zone for one in wanted for zone in one.values}) == 1
 
 
 def _draws(row: StorageClassRow) -> bool:
