@@ -41,15 +41,22 @@ _TEMPLATED = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job")
 
 def broken(rule: Rule) -> list[Manifest]:
     """The objects of the rule's first broken example, as a user would apply them."""
-    example = next(one for one in rule.examples if one.finds)
+    example = _example(rule)
     staged = _staged(rule.name, example.objects, _workloads(example))
     return [*_railed(rule), *staged]
+
+
+def _example(rule: Rule) -> Example:
+    """The first that finds."""
+    return next(one for one in rule.examples if one.finds)
 
 
 def _railed(rule: Rule) -> Iterator[Manifest]:
     """The namespace of an example; as it should be, unless that is what the rule is about."""
     labels = {"owner": "demo", "pod-security.kubernetes.io/enforce": "privileged"}
     sound = rule.subject != "Namespace"
+    if not sound and any(one["kind"] == "Namespace" for one in _example(rule).objects):
+        return
     meta = {"name": rule.name, "labels": labels if sound else {}}
     yield {"apiVersion": "v1", "kind": "Namespace", "metadata": meta}
     if sound:
@@ -63,13 +70,13 @@ def _railed(rule: Rule) -> Iterator[Manifest]:
 
 def mended(rule: Rule) -> list[Manifest]:
     """What mends it."""
-    example = next(one for one in rule.examples if one.finds)
+    example = _example(rule)
     return list(_staged(rule.name, example.mend, _workloads(example)))
 
 
 def pooled(rule: Rule) -> Iterator[Manifest]:
     """The same example with all that controllers would have made of it, for a snapshot."""
-    example = next(one for one in rule.examples if one.finds)
+    example = _example(rule)
     yield from _railed(rule)
     for one in example.objects:
         manifest: Manifest = copy.deepcopy(dict(one))

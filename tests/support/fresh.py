@@ -893,6 +893,8 @@ GKE = Distribution(
 
 # Autoscaled on EKS: three small nodes for add-ons, and nodes that are filled to 95% of their CPU
 
+_TEAMS = ("shop", "data", "overprovisioning", "monitoring")
+"""Namespaces of a platform that gives each an owner, a level of pod security and a policy."""
 _SYSTEM_ONLY = {"key": "CriticalAddonsOnly", "value": "true", "effect": "NoSchedule"}
 _FILLED = tuple(range(3, 15))
 PLACEHOLDER = -10
@@ -977,12 +979,12 @@ def _autoscaled(pool: Mapping[str, str], *scaler: Load) -> Distribution:
             Budget("cache", {"app": "cache"}, min_available=2, namespace="data"),
         ),
         classes=(*EKS.classes, Class("gp3", "ebs.csi.aws.com", default=True)),
-        namespaces=("shop", "data", "overprovisioning", "monitoring", "karpenter"),
+        namespaces=(*_TEAMS, "karpenter"),
         extra=(
             *EKS.extra,
             *(
                 thing("networking.k8s.io/v1", "NetworkPolicy", "only-dns", team, spec=spec)
-                for team in ("shop", "data", "overprovisioning")
+                for team in _TEAMS
             ),
         ),
     )
@@ -1056,7 +1058,7 @@ def objects(table: Distribution) -> list[Manifest]:
         for machine, pod in zip(places(load, table.machines), _pods(load, table), strict=True)
     ]
     names = ("default", "kube-node-lease", "kube-public", "kube-system", *table.namespaces)
-    made = [namespace(name, **{"kubernetes.io/metadata.name": name}) for name in names]
+    made = [namespace(name, **_namespace_labels(name)) for name in names]
     made += [node(machine) for machine in table.machines]
     made += [one for load in table.loads for one in _controllers(load, table)]
     made += [pod for _, _, pod in pods]
@@ -1069,6 +1071,11 @@ def objects(table: Distribution) -> list[Manifest]:
 
 
 Placed = tuple[Load, Machine, Manifest]
+
+
+def _namespace_labels(name: str) -> dict[str, str]:
+    own = {"team": name, "pod-security.kubernetes.io/enforce": "baseline"}
+    return {"kubernetes.io/metadata.name": name, **(own if name in _TEAMS else {})}
 
 
 def places(load: Load, machines: Sequence[Machine]) -> list[Machine]:

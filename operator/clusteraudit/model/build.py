@@ -257,6 +257,11 @@ def volume(
     return thing("v1", "PersistentVolume", name, spec=spec, status=status)
 
 
+def quota(name: str, namespace: str = "shop", **hard: str) -> Manifest:
+    """A ResourceQuota."""
+    return thing("v1", "ResourceQuota", name, namespace, spec={"hard": hard})
+
+
 def storage_class(
     name: str, provisioner: str, *, waits: bool = False, default: bool = False
 ) -> Manifest:

@@ -183,6 +183,7 @@ INDEXES: Mapping[str, Index] = {
     "attachments_on": Index(("VolumeAttachment",), _attached_to),
     "policies_in": Index(("NetworkPolicy",), _namespace),
     "budgets_in": Index(("PodDisruptionBudget",), _namespace),
+    "quotas_in": Index(("ResourceQuota",), _namespace),
     "limits_in": Index(("LimitRange",), _namespace),
     "slices_of": Index(("EndpointSlice",), _service),
     "cluster_dns": Index(("Service",), _dns),

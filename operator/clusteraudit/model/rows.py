@@ -194,6 +194,11 @@ class PodRow(Row, frozen=True, gc=False, kw_only=True):
         return self.node or (self.nominated if self.assumed else "")
 
     @property
+    def heard(self) -> bool:
+        """Whether its owner is asked about it: it has not ended, or it ended in trouble."""
+        return self.active or bool(self.troubles)
+
+    @property
     def unplaced(self) -> bool:
         """Whether it waits for a node."""
         return self.active and not self.node and not self.terminating and not self.gates

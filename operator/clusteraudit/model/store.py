@@ -143,7 +143,7 @@ class Store:
     # Workloads: who is asked about pods. The last owner that is known, or named, speaks for them.
 
     def _speaker(self, kind: str, row: Row) -> Ref | None:
-        if isinstance(row, PodRow) and not row.active:
+        if isinstance(row, PodRow) and not row.heard:
             return None
         owner = owner_of(row)
         if owner is None:
@@ -169,7 +169,7 @@ class Store:
             return
         owner = ref(kind, *key)
         children = self.buckets["children"].get(owner, {}).values()
-        orphans = sum(not isinstance(child, PodRow) or child.active for child in children)
+        orphans = sum(not isinstance(child, PodRow) or child.heard for child in children)
         if orphans:
             self._add(owner, orphans if new is None else -orphans, touched)
 

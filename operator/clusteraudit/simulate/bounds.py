@@ -202,7 +202,7 @@ def _of_template(template: PodTemplate) -> str:
         return "BarePod"
     if template.owner.kind == "DaemonSet":
         return _STAYS
-    return "Unmodelled" if template.unmodelled else ""
+    return "Unmodelled" if template.unmodelled or template.entangled else ""
 
 
 def _local(volume: VolumeRow) -> bool:

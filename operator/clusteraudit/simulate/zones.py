@@ -11,9 +11,9 @@ from clusteraudit.model.rows import NodeRow, VolumeRow
 from clusteraudit.model.selectors import NodeSelector
 from clusteraudit.simulate.filters.volume_binding import reaches
 from clusteraudit.simulate.filters.volume_zone import in_zone
+from clusteraudit.simulate.pools import zone_of
 
 _SUFFIX = "/zone"
-_OF_NODES = ("topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone")
 
 
 class Reach(msgspec.Struct, frozen=True, gc=False):
@@ -63,8 +63,7 @@ def open_nodes(cluster: Cluster) -> frozenset[str]:
 @derived
 def node_zones(cluster: Cluster) -> frozenset[str]:
     """Zones in which there are nodes."""
-    nodes = cluster.all(NodeRow, "Node")
-    return frozenset(zone for one in nodes for key in _OF_NODES if (zone := one.labels.get(key)))
+    return frozenset(zone for one in cluster.all(NodeRow, "Node") if (zone := zone_of(one)))
 
 
 def disjoint(cluster: Cluster, volumes: list[VolumeRow]) -> bool:

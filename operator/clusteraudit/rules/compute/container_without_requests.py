@@ -35,8 +35,8 @@ from clusteraudit.rules.kit import (
     sound,
 )
 
-_MEMORY = "so that its node does not keep room for it, and evicts it among the first"
-_CPU = "so that its node does not keep room for it, and it gets what the others leave"
+_MEMORY = "so nothing is kept free for it, and it is evicted among the first"
+_CPU = "so nothing is kept free for it, and it gets what the others leave"
 
 
 def _shop(cpu: str = "", memory: str = "") -> tuple[build.Manifest, ...]:

@@ -134,10 +134,9 @@ def immediate_binding(storage_class: Ref, cluster: Cluster, _: Settings) -> Iter
 
 
 def _confined(row: StorageClassRow) -> bool:
-    """Whether somebody has chosen the zone: each term of the class names one."""
-    return bool(row.topologies) and all(
-        any(is_zone(one.key) and len(one.values) == 1 for one in term) for term in row.topologies
-    )
+    """Whether somebody has chosen the zone."""
+    wanted = (one for term in row.topologies for one in term if is_zone(one.key))
+    return len({zone for one in wanted for zone in one.values}) == 1
 
 
 def _draws(row: StorageClassRow) -> bool:

@@ -1,0 +1,206 @@
+"""Nodes are full by what is requested, and idle by what is used.
+
+## What it looks at
+For each node the cpu and the memory that its pods request, and the newest sample of what it uses:
+at least `requestedPermille` of allocatable requested, and at most `usedPermille` used. Nodes are
+told of by pool; high if pods wait that could run there, else medium.
+
+## Why it matters
+The scheduler goes by requests: nothing more is placed there, pods wait, and nodes are bought while
+those that are there do nothing.
+
+## What to do
+Lower the requests of the workloads that keep most to what they need, as their use over days shows.
+
+## When it stays silent
+Where less is requested or more is used. Unknown where metrics.k8s.io tells nothing of a node that
+is full, or nothing recent. One sample is no peak: look at a longer time before you lower anything.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+from pydantic import Field
+
+from clusteraudit.model import build
+from clusteraudit.model.kinds import ref
+from clusteraudit.model.places import pool_ref
+from clusteraudit.model.quantity import cores, show
+from clusteraudit.model.rows import NodeRow, PodRow, UsageRow, amount_of
+from clusteraudit.rules.kit import (
+    Answer,
+    Cluster,
+    Failure,
+    Layer,
+    Ref,
+    Settings,
+    Severity,
+    Unknown,
+    broken,
+    count,
+    found,
+    rule,
+    some,
+    sound,
+)
+from clusteraudit.simulate.filters.kit import constraints_of
+from clusteraudit.simulate.fit import eligible
+from clusteraudit.simulate.pools import pools
+from clusteraudit.simulate.snapshot import free
+
+_RESOURCES = ("cpu", "memory")
+
+
+class FullOnPaperSettings(Settings):
+    requested_permille: int = Field(
+        950, ge=500, le=1000, description="Requested share of allocatable that is full."
+    )
+    used_permille: int = Field(
+        250, ge=1, le=1000, description="Used share of allocatable up to which a node is idle."
+    )
+    fresh_seconds: int = Field(
+        300, ge=30, le=86_400, description="How old a sample of usage may be, in seconds."
+    )
+
+
+class _Load(msgspec.Struct, frozen=True):
+    """A node that is full by its requests, and what it uses; None where nobody tells."""
+
+    node: str
+    requested: int
+    allocatable: int
+    used: int | None
+
+
+def _pool(cpu: str, *more: build.Manifest) -> tuple[build.Manifest, ...]:
+    labels = {"cloud.google.com/gke-nodepool": "full-on-paper"}
+    owner = build.owned_by("StatefulSet", "api")
+    return (
+        *(build.node(f"node-{one}", "8", labels=labels) for one in "ab"),
+        *(build.node_usage(f"node-{one}", "900m", "1Gi") for one in "ab"),
+        build.stateful_set("api", replicas=2, cpu=cpu),
+        build.pod("api-0", app="api", owner=owner, on="node-a", cpu=cpu),
+        build.pod("api-1", app="api", owner=owner, on="node-b", cpu=cpu),
+        *more,
+    )
+
+
+_WAITS = (build.deployment("search", cpu="2"), *build.pods_of("search", unschedulable=600, cpu="2"))
+
+
+@rule(
+    code="CMP103",
+    title="Nodes are full on paper and idle in fact",
+    subject="Cluster",
+    layer=Layer.WORKLOAD,
+    failure=Failure.SCHEDULING,
+    severity=Severity.HIGH,
+    reads=("Node", "Pod", "NodeMetrics"),
+    complete=("Pod",),
+    uses=("ReplicaSet", "Deployment", "StatefulSet", "DaemonSet", "Job"),
+    leads_to=("fragmented-capacity", "pod-pending"),
+    message="{subject}: {nodes} of {nodesInPool} {are} full of requests for {resource} and idle at "
+    "the last sample: {worst} has {requestedText} of {allocatableText} requested and uses "
+    "{usedText}{waiting}.",
+    remedy="Lower the requests of {keepers} to what days of use show that they need.",
+    since="0.1",
+    settings=FullOnPaperSettings,
+    examples=(
+        broken(
+            "7.8 of 8 CPU are requested on both nodes, 0.9 are used",
+            _pool("7800m"),
+            mend=_pool("2"),
+        ),
+        broken("and a pod of 2 CPU waits", _pool("7800m", *_WAITS), mend=_pool("2")),
+        sound("half of it is requested", _pool("4")),
+    ),
+)
+def full_on_paper(cluster: Cluster, settings: FullOnPaperSettings) -> Iterator[Answer]:
+    for pool, names in pools(cluster):
+        for resource in _RESOURCES:
+            full = [
+                one
+                for name in names
+                if (one := _load(cluster, name, resource, settings.fresh_seconds))
+                and 1000 * one.requested >= settings.requested_permille * one.allocatable
+            ]
+            idle = [
+                one
+                for one in full
+                if one.used is not None
+                and 1000 * one.used <= settings.used_permille * one.allocatable
+            ]
+            if idle:
+                yield _finding(cluster, pool, len(names), resource, idle)
+            elif any(one.used is None for one in full):
+                yield Unknown(pool_ref(pool), "FreshNodeMetrics")
+
+
+def _load(cluster: Cluster, name: str, resource: str, fresh: int) -> _Load | None:
+    node = cluster.find(NodeRow, "Node", "", name)
+    allocatable = amount_of(node.allocatable, resource) if node else 0
+    if not allocatable:
+        return None
+    usage = cluster.find(UsageRow, "NodeMetrics", "", name)
+    if usage is None or cluster.older(usage.at, fresh):
+        used = None
+    else:
+        used = usage.cpu if resource == "cpu" else usage.memory
+    return _Load(name, allocatable - amount_of(free(cluster, name), resource), allocatable, used)
+
+
+def _finding(cluster: Cluster, pool: str, among: int, resource: str, idle: list[_Load]) -> Answer:
+    worst = min(idle, key=lambda one: (one.allocatable - one.requested, one.node))
+    nodes = sorted(one.node for one in idle)
+    waiting = _waiting(cluster, frozenset(nodes), resource)
+    pods = sum(waiting.values())
+    keepers = _keepers(cluster, worst.node, resource)
+    return found(
+        pool_ref(pool),
+        key=resource,
+        severity=Severity.HIGH if pods else Severity.MEDIUM,
+        refs=[*sorted(waiting)[:5], *(ref("Node", "", name) for name in nodes)],
+        nodesFull=len(nodes),
+        nodesInPool=among,
+        names=tuple(nodes[:5]),
+        resource=resource,
+        requested=worst.requested,
+        allocatable=worst.allocatable,
+        used=worst.used or 0,
+        waitingPods=pods,
+        words={
+            "nodes": count(len(nodes), "node"),
+            "are": "is" if len(nodes) == 1 else "are",
+            "resource": "CPU" if resource == "cpu" else resource,
+            "worst": worst.node,
+            "requestedText": _amount(resource, worst.requested),
+            "allocatableText": _amount(resource, worst.allocatable),
+            "usedText": _amount(resource, worst.used or 0),
+            "waiting": f", while {count(pods, 'pod waits', 'pods wait')}" if pods else "",
+            "keepers": some([str(one) for one in keepers]),
+        },
+    )
+
+
+def _waiting(cluster: Cluster, nodes: frozenset[str], resource: str) -> dict[Ref, int]:
+    """Pods that wait and could run on one of the nodes, by owner."""
+    waiting: dict[Ref, int] = {}
+    for pod in cluster.bucket(PodRow, "unplaced", at=True):
+        wants = pod.unschedulable_since is not None and amount_of(pod.template.requests, resource)
+        if wants and nodes & eligible(cluster, constraints_of(pod.template)):
+            owner = cluster.owner(pod)
+            waiting[owner] = waiting.get(owner, 0) + 1
+    return waiting
+
+
+def _keepers(cluster: Cluster, node: str, resource: str) -> list[Ref]:
+    """The three workloads that request most on a node."""
+    kept: dict[Ref, int] = {}
+    for pod in cluster.bucket(PodRow, "pods_on", node):
+        owner = cluster.owner(pod)
+        kept[owner] = kept.get(owner, 0) + amount_of(pod.template.requests, resource)
+    return sorted(kept, key=lambda one: (-kept[one], one))[:3]
+
+
+def _amount(resource: str, value: int) -> str:
+    return cores(value) if resource == "cpu" else show(resource, value)
