@@ -18,7 +18,7 @@ from clusteraudit.report.evictions import EvictionsShape
 from clusteraudit.report.pages import pages
 from clusteraudit.report.shapes import ScanShape
 from demo.snapshot import snapshot
-from tools import chart, dashboard, metrics
+from tools import chart, dashboard, events, metrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -63,6 +63,7 @@ TABLE: tuple[Generated, ...] = (
     Generated(chart.files, owns=("crds/*", f"{chart.CHART}/crds/*", f"{chart.CHART}/files/*")),
     Generated(pages, owns=("docs/rules/*.md", "docs/rules/*/*.md")),
     Generated(metrics.pages),
+    Generated(events.pages),
     Generated(dashboard.files, owns=("charts/cluster-audit/dashboards/*",)),
     Generated(demo),
     Generated(schemas, owns=("docs/schema/*",)),

@@ -134,8 +134,7 @@ def _note(one: News, rule: Rule, cause: Entry | None, reasons: str) -> str:
     """A sentence or three: what is wrong, why, what to do; the object stands beside it."""
     entry = one.entry
     said = entry.message.removeprefix(f"{entry.finding.subject}: ")
-    why = f" Cause: {cause.finding.subject} ({cause.rule})." if cause else ""
-    end = f"{why} {entry.remedy} ({rule.code}, {entry.severity})"
+    end = f"{_why(entry, cause)} {entry.remedy} ({rule.code}, {entry.severity})"
     match one.turn:
         case Turn.OPENED:
             return fit(said[:1].upper() + said[1:], end)
@@ -146,6 +145,14 @@ def _note(one: News, rule: Rule, cause: Entry | None, reasons: str) -> str:
         case Turn.UNKNOWN:
             lost = f" ({reasons})" if reasons else ""
             return fit(f"Cannot tell any more{lost}, it was: {said}", f" ({rule.code})")
+
+
+def _why(entry: Entry, cause: Entry | None) -> str:
+    if cause is None:
+        return ""
+    subject = cause.finding.subject
+    where = "" if subject == entry.finding.subject else f" of {subject}"
+    return f" Cause: {cause.rule}{where}."
 
 
 def fit(text: str, end: str = "") -> str:

@@ -29,7 +29,7 @@ class Topic:
 
 
 TOPICS: tuple[Topic, ...] = (
-    Topic("InputsSynced", "InputsBehind", "InputsSynced", "`describe clusterrole` says who may."),
+    Topic("InputsSynced", "InputsBehind", "InputsSynced", "The rules that need it cannot tell."),
     Topic("SpecValid", "SpecInvalid", "SpecValid", "Defaults stand in its place."),
     Topic("SchemaCurrent", "SchemaOutdated", "SchemaCurrent"),
 )

@@ -142,7 +142,7 @@ def test_the_cause_is_named() -> None:
 
     assert cordoned.related is not None
     assert cordoned.related.kind == "PodDisruptionBudget"
-    assert "Cause: PodDisruptionBudget" in cordoned.note
+    assert "Cause: PLT101 of PodDisruptionBudget" in cordoned.note
 
 
 @pytest.mark.parametrize("character", ["a", "é", "💥"])
