@@ -9,19 +9,16 @@ from typing import Any
 import pytest
 
 from clusteraudit.report.resource import PLURAL
-from clusteraudit.rules.catalogue import catalogue
 from clusteraudit.rules.kit import Rule, Turn
 from controlplane import ControlPlane
 from demo import stage
 from demo.apply import apply
 from demo.operator import Operator, install, report, rights, status_of
 from support.history import History, agree, counted, sent
+from support.staged import AGAIN, RULES, SPEC, about, findings, gone
 
-RULES = list(catalogue())
-SPEC: dict[str, Any] = {"publishInterval": 1, "rules": stage.eager(RULES)}
-AGAIN = ("budget-blocks-drain", "egress-cuts-dns", "policy-selects-nothing")
-"""Rules whose example can be broken again in place, once it is mended."""
 PATIENCE = 90
+LOOPS_HEALTHY = {(f"{one.loop.title()}Healthy", "True") for one in RULES}
 each_rule = pytest.mark.parametrize("rule", RULES, ids=[rule.name for rule in RULES])
 
 
@@ -58,20 +55,6 @@ def history(plane: ControlPlane, operator: Operator) -> Iterator[History]:
         yield recorded
 
 
-def about(plane: ControlPlane, rule: Rule) -> list[dict[str, Any]]:
-    """Findings of a rule in its own example: by its namespace, or the name of its nodes."""
-    return [
-        one
-        for one in status_of(plane).get("findings", [])
-        if one["rule"] == rule.code
-        and (one["object"].get("namespace") or one["object"]["name"]).startswith(rule.name)
-    ]
-
-
-def gone(plane: ControlPlane, rule: Rule) -> bool:
-    return not about(plane, rule)
-
-
 def severities(plane: ControlPlane, rule: Rule) -> set[str]:
     return {one["severity"] for one in about(plane, rule)}
 
@@ -82,8 +65,10 @@ def event_of(plane: ControlPlane, finding: dict[str, Any], turn: str) -> dict[st
 
 
 def described(plane: ControlPlane, kind: str, name: str, namespace: str = "") -> str:
-    """The Events that `kubectl describe` shows."""
+    """The Events that `kubectl describe` shows; it shows none of a NetworkPolicy."""
     where = ["-n", namespace] if namespace else []
+    if kind == "NetworkPolicy":
+        return plane.kubectl("events", f"--for=networkpolicy/{name}", *where)
     return plane.kubectl("describe", kind, name, *where).partition("\nEvents:")[2]
 
 
@@ -171,7 +156,7 @@ def test_evidence_that_is_lost_is_told_alike_and_comes_back_silently(
     operator.start()
 
     def blind() -> bool:
-        found = status_of(plane)["findings"]
+        found = findings(plane)
         return bool(found) and all(one.get("stale") for one in found)
 
     plane.wait(blind, PATIENCE, "stale findings")
@@ -186,7 +171,7 @@ def test_evidence_that_is_lost_is_told_alike_and_comes_back_silently(
     operator.start()
 
     def seeing() -> bool:
-        return not any(one.get("stale") for one in status_of(plane)["findings"])
+        return not any(one.get("stale") for one in findings(plane))
 
     plane.wait(seeing, PATIENCE, "evidence to be back")
     settle(plane, operator, history, "when all is known")
@@ -207,7 +192,12 @@ def test_what_is_resolved_is_told_alike(
 
 
 def test_a_loop_that_is_healthy_again_is_told(plane: ControlPlane, history: History) -> None:
-    assert "PlatformHealthy" in described(plane, "car", "cluster")
+    conditions = {one["type"]: one["status"] for one in status_of(plane)["conditions"]}
+    healthy = {name for name, status in conditions.items() if (name, status) in LOOPS_HEALTHY}
+    shown = described(plane, "car", "cluster")
+
+    assert "StorageHealthy" in healthy
+    assert all(f" {name} " in shown for name in healthy)
 
 
 def test_what_closed_while_nobody_looked_is_resolved(

@@ -186,7 +186,7 @@ class Herald:
 
     def _give_up(self, event: StatusEvent, why: Dropped, error: Exception) -> None:
         self.dropped[why] += 1
-        _log.warning("event not sent", event=event.name, why=why.value, error=str(error))
+        _log.warning("event not sent", name=event.name, why=why.value, error=str(error))
 
     def _settle(self, key: _Key) -> None:
         self._due.pop(key, None)
