@@ -30,6 +30,7 @@ class History:
     name: str = "cluster"
     statuses: list[Status] = field(default_factory=list)
     _process: subprocess.Popen[str] | None = None
+    _thread: threading.Thread = field(default_factory=threading.Thread)
 
     def __enter__(self) -> Self:
         command = [
@@ -37,14 +38,17 @@ class History:
             *("get", PLURAL, self.name, "--watch", "--output=json"),
         ]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        threading.Thread(target=self._read, daemon=True).start()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
         self.plane.wait(lambda: self.statuses, 30, "the first version of the report")
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._process is not None:
+        if self._process is not None and self._process.stdout is not None:
             self._process.terminate()
             self._process.wait(10)
+            self._thread.join(10)
+            self._process.stdout.close()
 
     def _read(self) -> None:
         assert self._process is not None
