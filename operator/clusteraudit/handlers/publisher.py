@@ -159,9 +159,7 @@ class Publisher:
             self._herald.accepted(draft.call, said, version)
         return written
 
-    async def _apply(
-        self, report: Known, draft: _Draft
-    ) -> tuple[str, Status, dict[str, object]]:
+    async def _apply(self, report: Known, draft: _Draft) -> tuple[str, Status, dict[str, object]]:
         """Write it, or as much as the installed CRD knows; the new resourceVersion, and what."""
         said = dump(draft.status)
         try:

@@ -27,7 +27,7 @@ from clusteraudit.report.shapes import ObjectReference
 CONTROLLER = "cluster-audit"
 _EVENTS = "/apis/events.k8s.io/v1/namespaces/{}/events"
 _MERGE = "application/merge-patch+json"
-_METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+_METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _CLUSTER_SCOPED = "default"
 """Namespace of Events of objects that have none: kubectl looks for them there."""
 _RACES = 5
@@ -77,6 +77,10 @@ class _Meta(msgspec.Struct, frozen=True, rename="camel"):
 
 class _Object(msgspec.Struct, frozen=True):
     metadata: _Meta
+
+
+class _List(msgspec.Struct, frozen=True):
+    items: list[_Object] = []
 
 
 class _Series(msgspec.Struct, frozen=True, rename="camel"):
@@ -170,35 +174,33 @@ class Recorder:
         where it is gone: its Event is then in the list of its namespace only.
         """
         owner = Ref(about.api_version, about.kind, about.namespace, about.name)
-        path = _path(owner)
-        try:
-            if path:
-                return (await self._metadata(path)).uid
-            child = await self._child_of(owner)
-            owned = await self._metadata(_path(child)) if child else _Meta()
-        except (NotFoundError, ForbiddenError):
-            return ""
-        same = (
-            one
-            for one in owned.owner_references
-            if (one.kind, one.name) == (owner.kind, owner.name)
-        )
+        if _collection(owner):
+            return (await self._metadata(owner)).uid
+        child = await self._child_of(owner)
+        owners = (await self._metadata(child)).owner_references if child else ()
+        same = (one for one in owners if (one.kind, one.name) == (owner.kind, owner.name))
         return next((one.uid for one in same), "")
 
-    async def _metadata(self, path: str) -> _Meta:
-        return (await self._session.get(path, _Object, accept=_METADATA)).metadata
+    async def _metadata(self, about: Ref) -> _Meta:
+        """By a list of one: the right to list is there, that to get is needed by nobody else."""
+        one = {"fieldSelector": f"metadata.name={about.name}"}
+        try:
+            found = await self._session.get(_collection(about), _List, one, accept=_METADATA)
+        except (NotFoundError, ForbiddenError):
+            return _Meta()
+        return found.items[0].metadata if found.items else _Meta()
 
 
-def _path(about: Ref) -> str:
-    """Where an object is, if it is of a kind that we may read."""
+def _collection(about: Ref) -> str:
+    """Where objects like this one are listed, if it is of a kind that we may read."""
     if (about.api_version, about.kind) == (f"{GROUP}/{VERSION}", KIND):
-        return f"/apis/{about.api_version}/{PLURAL}/{about.name}"
+        return f"/apis/{about.api_version}/{PLURAL}"
     kind = KINDS.get(about.kind)
     if kind is None or kind.api_version != about.api_version:
         return ""
     root = f"{'/apis' if kind.group else '/api'}/{kind.api_version}"
     inside = f"/namespaces/{about.namespace}" if kind.namespaced else ""
-    return f"{root}{inside}/{kind.plural}/{about.name}"
+    return f"{root}{inside}/{kind.plural}"
 
 
 def _reference(about: ObjectReference) -> dict[str, str]:

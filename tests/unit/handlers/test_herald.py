@@ -69,7 +69,7 @@ class Api:
             if name not in self.events:
                 raise NotFoundError(404, path)
             return msgspec.convert(self.events[name], shape)
-        return msgspec.convert({"metadata": {"uid": "u-1"}}, shape)
+        return msgspec.convert({"items": [{"metadata": {"uid": "u-1"}}]}, shape)
 
     async def send(self, verb: str, path: str, *, body: bytes, **_: Any) -> bytes:
         await asyncio.sleep(0)

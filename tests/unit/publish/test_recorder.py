@@ -19,7 +19,7 @@ MICRO = "2026-01-01T12:00:00.000000Z"
 ROOT = "/apis/events.k8s.io/v1/namespaces"
 EVENTS = f"{ROOT}/shop/events"
 NAME = "0123456789abcdef.opened"
-BUDGET = "/apis/policy/v1/namespaces/shop/poddisruptionbudgets/db"
+BUDGETS = "/apis/policy/v1/namespaces/shop/poddisruptionbudgets"
 TERMINATING = (
     'events "x" is forbidden: unable to create new content in namespace shop '
     "because it is being terminated"
@@ -44,7 +44,7 @@ def reference(api_version: str, kind: str, name: str, namespace: str = "shop") -
 
 
 def metadata(**more: Any) -> Answer:
-    return says({"metadata": {"uid": "u-1", **more}})
+    return says({"items": [{"metadata": {"uid": "u-1", **more}}]})
 
 
 def there(last: str = "", count: int = 0) -> Answer:
@@ -61,7 +61,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 async def server() -> AsyncIterator[Server]:
     async with serving() as running:
-        running.on(BUDGET, metadata())
+        running.on(BUDGETS, metadata())
         yield running
 
 
@@ -77,6 +77,7 @@ async def test_an_event_has_the_uid_of_the_object_and_its_time(server: Server) -
     server.on(EVENTS, says({}, 201))
 
     assert await send(server)
+    assert server.asked[0] == (BUDGETS, {"fieldSelector": "metadata.name=db"})
     (verb, path, body) = server.written[0]
     assert (verb, path) == ("POST", EVENTS)
     assert body["metadata"] == {"namespace": "shop", "name": NAME}
@@ -93,7 +94,7 @@ async def test_an_event_has_the_uid_of_the_object_and_its_time(server: Server) -
 
 
 async def test_an_object_of_the_cluster_is_told_of_in_default(server: Server) -> None:
-    server.on("/api/v1/nodes/a", metadata())
+    server.on("/api/v1/nodes", metadata())
     server.on(f"{ROOT}/default/events", says({}, 201))
 
     assert await send(server, event(reference("v1", "Node", "a", "")))
@@ -103,7 +104,7 @@ async def test_an_object_of_the_cluster_is_told_of_in_default(server: Server) ->
 
 
 async def test_the_report_has_a_uid_too(server: Server) -> None:
-    path = "/apis/clusteraudit.io/v1alpha1/clusterauditreports/cluster"
+    path = "/apis/clusteraudit.io/v1alpha1/clusterauditreports"
     server.on(path, metadata())
     server.on(f"{ROOT}/default/events", says({}, 201))
     about = reference("clusteraudit.io/v1alpha1", "ClusterAuditReport", "cluster", "")
@@ -116,7 +117,7 @@ async def test_a_controller_of_an_unread_kind_has_the_uid_that_its_child_tells(
     server: Server,
 ) -> None:
     owner = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "name": "web", "uid": "u-9"}
-    server.on("/apis/apps/v1/namespaces/shop/replicasets/web-1", metadata(ownerReferences=[owner]))
+    server.on("/apis/apps/v1/namespaces/shop/replicasets", metadata(ownerReferences=[owner]))
     server.on(EVENTS, says({}, 201))
     about = reference("argoproj.io/v1alpha1", "Rollout", "web")
 
@@ -124,11 +125,11 @@ async def test_a_controller_of_an_unread_kind_has_the_uid_that_its_child_tells(
     assert server.written[0][2]["regarding"]["uid"] == "u-9"
 
 
-@pytest.mark.parametrize("answer", [refuses(404), refuses(403)])
+@pytest.mark.parametrize("answer", [refuses(404), refuses(403), says({"items": []})])
 async def test_an_object_that_is_gone_or_not_shown_has_no_uid(
     server: Server, answer: Answer
 ) -> None:
-    server.script[BUDGET] = [answer]
+    server.script[BUDGETS] = [answer]
     server.on(EVENTS, says({}, 201))
 
     assert await send(server)
