@@ -167,7 +167,8 @@ class Herald:
         except LaterError as error:
             await self._later(event, error)
             return
-        except UnreachableError:  # whoever asks next waits at the gate
+        except UnreachableError:  # it is no fault of this Event, and whoever asks next waits
+            await asyncio.sleep(backoff(0, self._rng))
             return
         self._settle(key)
 

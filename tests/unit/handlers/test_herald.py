@@ -297,6 +297,24 @@ async def test_two_at_once_are_one(seed: int) -> None:
     assert api.report["status"]["events"] == []
 
 
+async def test_who_was_overtaken_does_not_trust_a_version_that_it_has_not_read() -> None:
+    """Kopf tells of a new version with a spec; what the status said meanwhile it does not tell."""
+    api = Api()
+    one, other = Life(api), Life(api)
+    await one.publish(STORY[0])
+    await other.publish(STORY[1])
+    await other.send()
+    version = api.report["metadata"]["resourceVersion"]
+    one.reports.see(Seen("cluster", "r-1", 2, version, {}))
+    later = msgspec.structs.replace(STORY[1], now=STORY[1].now + 60)
+    for _ in range(3):
+        await one.publish(later)
+        await one.send()
+
+    assert set(api.counts().values()) == {1}
+    assert api.counts() == api.called_for()
+
+
 async def test_a_changed_spec_is_no_other_writer() -> None:
     api = Api()
     life = Life(api)
