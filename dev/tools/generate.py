@@ -19,7 +19,7 @@ from clusteraudit.report.explain import ExplainShape
 from clusteraudit.report.pages import pages
 from clusteraudit.report.shapes import ScanShape
 from demo.snapshot import snapshot
-from tools import chart, dashboard, metrics
+from tools import chart, dashboard, events, metrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -66,6 +66,7 @@ TABLE: tuple[Generated, ...] = (
     Generated(pages, owns=("docs/rules/*.md", "docs/rules/*/*.md")),
     Generated(metrics.pages),
     Generated(dashboard.pages),
+    Generated(events.pages),
     Generated(dashboard.files, owns=("charts/cluster-audit/dashboards/*",)),
     Generated(demo),
     Generated(schemas, owns=("docs/schema/*",)),

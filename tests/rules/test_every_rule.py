@@ -6,6 +6,7 @@ import inspect
 import random
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +17,7 @@ from clusteraudit.model.recorder import VALUE
 from clusteraudit.model.rows import Ref
 from clusteraudit.model.store import TEMPLATES, Cell, Evidence
 from clusteraudit.rules.catalogue import Catalogue, catalogue
-from clusteraudit.rules.kit import LOOPS, MAX_REFS, Answer, Example, Rule
+from clusteraudit.rules.kit import LOOPS, MAX_REFS, Answer, Example, Rule, Turn
 from support.clusters import EVERYTHING, ask, audit_of, changes_of
 
 RULES = list(catalogue())
@@ -144,6 +145,19 @@ def test_its_declaration_is_whole(rule: Rule) -> None:
     assert all(catalogue().get(name) for name in rule.leads_to)
     assert {one.finds for one in rule.examples} == {True, False}
     assert all(one.mend for one in rule.examples if one.finds)
+
+
+@each_rule
+def test_its_events_are_what_they_were_when_first_sent(rule: Rule) -> None:
+    """Users alert on them, and the API lets nobody change them: a line here is for ever."""
+    lines = (Path(__file__).with_name("events.txt")).read_text().splitlines()
+    kinds = (rule.event_kind(turn) for turn in Turn)
+    said = " ".join(f"{one.action}:{one.type}" for one in kinds)
+
+    line = f"{rule.code} {rule.event} {said}"
+    assert line in lines, f"a new rule adds this line to tests/rules/events.txt: {line}"
+    assert re.fullmatch(r"([A-Z][a-z0-9]*)+", rule.event)
+    assert len(rule.event) <= 40
 
 
 @each_rule

@@ -62,6 +62,8 @@ class Server:
     script: dict[str, list[Answer]] = field(default_factory=dict)
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     agents: Counter[str] = field(default_factory=Counter)
+    written: list[tuple[str, str, Any]] = field(default_factory=list)
+    """Verb, path and body of what was no GET."""
 
     def on(self, path: str, *answers: Answer) -> None:
         """Script a path."""
@@ -71,6 +73,8 @@ class Server:
         """Answer with what is next for the path."""
         self.asked.append((request.path, dict(request.query)))
         self.agents[request.headers.get("User-Agent", "")] += 1
+        if request.method != "GET":
+            self.written.append((request.method, request.path, await request.json()))
         answers = self.script.get(request.path, [refuses(404)])
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         return await answer(request)

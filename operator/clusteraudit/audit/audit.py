@@ -89,8 +89,12 @@ class Audit:
         *,
         evidence: Mapping[str, Evidence] | None = None,
         now: int,
+        settled: bool = False,
     ) -> AuditResult:
-        """Make the changes, and ask again whom they can concern."""
+        """Make the changes, and ask again whom they can concern.
+
+        `settled` once every kind has answered: what was open in an earlier life is then judged.
+        """
         self._now = max(self._now, now)
         self.cluster.at(self._now)
         touched = self.store.apply(changes)
@@ -98,6 +102,8 @@ class Audit:
         openers = self._openers(touched)
         for opener in openers:
             self._ask_again(opener)
+        if settled:
+            self.ledger.settle(self._cannot_tell)
         result = self._result(len(openers))
         self.cluster.recorder.sweep()
         return result
@@ -164,6 +170,21 @@ class Audit:
             self._outcomes[rule.code][subject] = outcome
         self._errors[rule.code] += bool(outcome.error)
         self.ledger.enter(rule, subject, outcome, self._now)
+
+    def _cannot_tell(self, entry: Entry) -> bool:
+        """Whether its rule cannot be asked of it, or answered unknown or with an error."""
+        rule = self._catalogue.get(entry.rule)
+        if rule is None:
+            return False
+        subject = entry.finding.subject if rule.local else CLUSTER
+        outcome = self._outcomes[rule.code].get(subject, CLEAR)
+        asked = all(self.cluster.complete(kind) for kind in rule.reads)
+        return not asked or bool(outcome.unknown or outcome.error)
+
+    def child_of(self, owner: Ref) -> Ref | None:
+        """An object that it owns, the first by name; for owners of kinds that are not read."""
+        children = self.store.buckets["children"].get(owner, {})
+        return next((ref(kind, *key) for kind, key in sorted(children)), None)
 
     def _drop(self, subject: Ref) -> None:
         self.cluster.recorder.forget(subject)

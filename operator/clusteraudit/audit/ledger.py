@@ -1,7 +1,7 @@
 """The ledger: which findings are open, since when, and what became of them."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
@@ -44,6 +44,7 @@ class Ledger:
         self.entries: dict[str, Entry] = {}
         self._of: dict[tuple[str, Ref], tuple[str, ...]] = {}
         self._first_seen = dict(first_seen)
+        self._earlier: dict[str, Entry] = {}
         self._transitions: list[Transition] = []
 
     def enter(self, rule: Rule, asked: Ref, outcome: Outcome, now: int) -> None:
@@ -69,16 +70,27 @@ class Ledger:
         made, self._transitions = tuple(self._transitions), []
         return made
 
-    def remember(self, first_seen: Mapping[str, int]) -> None:
-        """Take over since when findings of an earlier life are open."""
+    def remember(self, first_seen: Mapping[str, int], open_then: Iterable[Entry] = ()) -> None:
+        """Take over since when findings of an earlier life are open, and what is known of them."""
         self._first_seen |= first_seen
+        self._earlier |= {one.fingerprint: one for one in open_then}
 
-    def settled(self) -> None:
-        """All evidence is in: findings of an earlier life that were not seen again are over."""
+    def settle(self, cannot_tell: Callable[[Entry], bool]) -> None:
+        """All evidence is in: findings of an earlier life that were not seen again are over.
+
+        Those whose rule cannot tell stay open, stale, until it can: nothing was denied.
+        """
         self._first_seen.clear()
+        for mark, earlier in list(self._earlier.items()):
+            if cannot_tell(earlier):
+                self._set(mark, msgspec.structs.replace(earlier, stale=True))
+            else:
+                del self._earlier[mark]
+                self._set(mark, None)
 
     def _entry(self, rule: Rule, finding: Finding, mark: str, now: int) -> Entry:
-        known = self.entries.get(mark)
+        earlier = self._earlier.pop(mark, None)
+        known = self.entries.get(mark) or earlier
         return Entry(
             rule=rule.code,
             finding=finding,

@@ -2,14 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from types import TracebackType
 from typing import Self
 
 from clusteraudit.audit.audit import Audit, AuditResult
+from clusteraudit.audit.ledger import Entry
 from clusteraudit.audit.system import SYSTEM_NAMESPACES
+from clusteraudit.model.rows import Ref
 from clusteraudit.model.store import Change, Evidence
 from clusteraudit.report.resource import Spec
 from clusteraudit.report.tuning import Tuned, tune
@@ -38,9 +40,14 @@ class Engine:
     ) -> None:
         self._thread.shutdown(wait=True, cancel_futures=True)
 
-    def remember(self, first_seen: Mapping[str, int]) -> None:
-        """Since when findings of an earlier life are open; before the first step."""
-        self._audit.ledger.remember(first_seen)
+    def remember(self, first_seen: Mapping[str, int], open_then: Iterable[Entry] = ()) -> None:
+        """Findings of an earlier life: since when, and what; before the first step."""
+        self._audit.ledger.remember(first_seen, open_then)
+
+    async def child_of(self, owner: Ref) -> Ref | None:
+        """An object that it owns, if the model holds one."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, self._audit.child_of, owner)
 
     def tune(self, spec: Spec) -> Tuned:
         """Take over what the main report tunes, from the next step on; says what is wrong."""
@@ -75,7 +82,6 @@ class Engine:
         start = time.thread_time()
         if tuned:
             self._audit.retune(tuned[0].catalogue, tuned[0].settings, tuned[1])
-        result = self._audit.step(changes, evidence=evidence, now=int(time.time()))
-        if settled:
-            self._audit.ledger.settled()
+        now = int(time.time())
+        result = self._audit.step(changes, evidence=evidence, now=now, settled=settled)
         return result, time.thread_time() - start

@@ -5,17 +5,17 @@ import contextlib
 import signal
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from typing import TypeVarTuple
 
-import msgspec
 import structlog
 
 from clusteraudit.audit.audit import AuditResult
 from clusteraudit.handlers.arrangement import Arrangement
 from clusteraudit.handlers.engine import Engine
+from clusteraudit.handlers.herald import Herald
 from clusteraudit.handlers.pending import Pending
 from clusteraudit.handlers.publisher import Publisher
 from clusteraudit.handlers.pulse import WINDOW, Pulse
@@ -26,15 +26,15 @@ from clusteraudit.kube.discovery import groups
 from clusteraudit.kube.errors import ApiError, NotFoundError, UnreachableError
 from clusteraudit.kube.session import Session
 from clusteraudit.model.kinds import API_GROUPS
-from clusteraudit.model.moments import epoch
 from clusteraudit.model.rows import ApiGroupRow
 from clusteraudit.publish import audited, itself
 from clusteraudit.publish.audited import Audited
 from clusteraudit.publish.itself import Figures, KindFigures
 from clusteraudit.publish.metrics import render
-from clusteraudit.publish.status import ROOT, reports
+from clusteraudit.publish.recorder import Recorder
+from clusteraudit.publish.status import reports
+from clusteraudit.publish.stored import Stored, entries, since, stored_report
 from clusteraudit.report.resource import Spec
-from clusteraudit.report.status import first_seen
 from clusteraudit.sources.informer import Informer
 from clusteraudit.sources.resources import WATCHED
 from clusteraudit.sources.usage import EVERY, UsagePoller
@@ -84,7 +84,8 @@ class _Operator:
         self._options = options
         self._pending = Pending()
         self._reports = Reports(options.report, engine)
-        self._publisher = Publisher(session, self._reports, engine)
+        self._herald = Herald(session, Recorder(session, engine.child_of))
+        self._publisher = Publisher(session, self._reports, engine, self._herald)
         self._pulse = Pulse(self._pending, engine, self._told, options.pulse_window)
         self._informers = [Informer(session, one, self._pending) for one in WATCHED]
         self._usage = UsagePoller(
@@ -113,7 +114,8 @@ class _Operator:
 
     async def _work(self) -> None:
         """Everything side by side, for ever; raises what the first of them raises."""
-        self._engine.remember(await _first_seen(self._session, self._options.report))
+        said = await _earlier(self._session, self._options.report)
+        self._engine.remember(since(said), entries(said))
         self._kopf.start()
         _log.info("started", version=metadata.version("cluster-audit"))
         try:
@@ -128,6 +130,7 @@ class _Operator:
         yield self._usage.run()
         yield self._pulse.run()
         yield self._publisher.run()
+        yield self._herald.run()
         yield self._discover()
         yield self._watch_over()
         yield self._watch_kopf()
@@ -245,6 +248,9 @@ class _Operator:
             audit_cpu_seconds=self._engine.cpu_seconds,
             status_writes=self._publisher.writes,
             status_failures=self._publisher.failures,
+            events_sent=dict(self._herald.sent),
+            events_dropped=dict(self._herald.dropped),
+            events_waiting=self._herald.waiting,
             requests=dict(self._session.requests),
         )
 
@@ -261,48 +267,18 @@ def _post(loop: asyncio.AbstractEventLoop, call: Callable[[*Ts], None], *argumen
         loop.call_soon_threadsafe(call, *arguments)
 
 
-# Findings of an earlier life
-
-
-class _Finding(msgspec.Struct):
-    fingerprint: str = ""
-    since: str = ""
-
-
-class _Status(msgspec.Struct):
-    findings: list[_Finding] = []
-    ledger: list[str] = []
-
-
-class _Report(msgspec.Struct):
-    status: _Status | None = None
-
-
-async def _first_seen(session: Session, name: str) -> dict[str, int]:
-    """Since when findings are open, as the report said last; waits for the server."""
+async def _earlier(session: Session, name: str) -> Stored:
+    """What the report said last; waits for the server."""
     refusals = 0
     while refusals < _ATTEMPTS:
         try:
-            return _since(await session.get(f"{ROOT}/{name}", _Report))
+            return (await stored_report(session, name)).status or Stored()
         except UnreachableError as error:
             _log.warning("waiting for the API server", error=str(error))
         except NotFoundError:  # no such report yet: everything is new
-            return {}
+            break
         except ApiError as error:  # a server that has just started refuses for a while
             refusals += 1
             _log.warning("the report cannot be read", error=str(error))
             await asyncio.sleep(refusals)
-    return {}
-
-
-def _since(report: _Report) -> dict[str, int]:
-    """By the ledger; reports of older versions have only their findings."""
-    if report.status is None:
-        return {}
-    return dict(_listed(report.status.findings)) | first_seen(report.status.ledger)
-
-
-def _listed(findings: Iterable[_Finding]) -> Iterator[tuple[str, int]]:
-    for one in findings:
-        with contextlib.suppress(ValueError):
-            yield one.fingerprint, epoch(one.since)
+    return Stored()

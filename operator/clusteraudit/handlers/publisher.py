@@ -8,12 +8,14 @@ import structlog
 
 from clusteraudit.audit.audit import AuditResult
 from clusteraudit.handlers.engine import Engine
+from clusteraudit.handlers.herald import Call, Herald
 from clusteraudit.handlers.reports import Known, Reports
 from clusteraudit.kube.errors import ApiError, ConflictError, NotFoundError, UnreachableError
 from clusteraudit.kube.session import Session
-from clusteraudit.publish.status import OutdatedSchemaError, apply_status, pruned, version_of
+from clusteraudit.publish.status import OutdatedSchemaError, apply_status, pruned
+from clusteraudit.publish.stored import stored_report
 from clusteraudit.report.resource import Status
-from clusteraudit.report.status import digest, dump, status
+from clusteraudit.report.status import View, digest, dump, status
 
 HEARTBEAT = 600.0
 """Seconds after which counts and times are written though nothing else changed."""
@@ -32,16 +34,27 @@ class _Last:
     at: float
 
 
+@dataclass(frozen=True)
+class _Draft:
+    """A status to be written over the version of the report from which it was made."""
+
+    status: Status
+    view: View
+    version: str
+    call: Call | None = None
+
+
 class Publisher:
     """Writes statuses; holds nothing that a restart would need."""
 
-    def __init__(self, session: Session, reports: Reports, engine: Engine) -> None:
+    def __init__(self, session: Session, reports: Reports, engine: Engine, herald: Herald) -> None:
         self.result: AuditResult | None = None
         self.writes = 0
         self.failures = 0
         self._session = session
         self._reports = reports
         self._engine = engine
+        self._herald = herald
         self._last: dict[str, _Last] = {}
         self._news = asyncio.Event()
 
@@ -87,52 +100,87 @@ class Publisher:
         behind = not report.view.schema_current
         if behind and await self._renewed(result, report):
             report = self._reports.renewed(report)
-        made = status(result, self._engine.catalogue, report.view)
+        draft = await self._read_and_draft(report, result)
+        if draft is None:
+            return _RETRY
         last = self._last.get(report.name)
-        if last and (last.uid, last.digest) == (report.uid, digest(made)):
+        same = last and (last.uid, last.digest) == (report.uid, digest(draft.status))
+        if last and same and not self._pressing(draft):
             rest = last.at + HEARTBEAT - time.monotonic()
             if rest > 0 and last.generation == report.view.generation:
                 return min(rest, _RENEWED) if behind else rest
-        written = await self._write(report, made)
+        written = await self._write(report, draft)
         if written is None:
             return _RETRY
         generation = report.view.generation
         self._last[report.name] = _Last(report.uid, digest(written), generation, time.monotonic())
         return float(report.view.spec.publish_interval)
 
-    async def _write(self, report: Known, made: Status) -> Status | None:
-        """The status as it was written; nothing if it was not."""
+    def _pressing(self, draft: _Draft) -> bool:
+        return draft.call is not None and self._herald.pressing(draft.call)
+
+    async def _read_and_draft(self, report: Known, result: AuditResult) -> _Draft | None:
         try:
-            version, made = await self._apply(report, made)
+            return await self._draft(report, result)
         except NotFoundError:
             self._reports.lose(report.name, report.uid)
-            return made
+        except (ApiError, UnreachableError) as error:
+            self.failures += 1
+            _log.warning("report not read", report=report.name, error=str(error))
+        return None
+
+    async def _draft(self, report: Known, result: AuditResult) -> _Draft:
+        """The status; if it is the main report's, with the Events that it calls for."""
+        view, catalogue = report.view, self._engine.catalogue
+        made = status(result, catalogue, view)
+        if not view.main:
+            return _Draft(made, view, report.version)
+        await self._herald.know(report)
+        call = self._herald.call(report, result, catalogue, made)
+        if call.events:
+            view = replace(view, events=call.events)
+            made = status(result, catalogue, view)
+        return _Draft(made, view, self._herald.version, call)
+
+    async def _write(self, report: Known, draft: _Draft) -> Status | None:
+        """The status as it was written; nothing if it was not."""
+        try:
+            version, written, said = await self._apply(report, draft)
+        except NotFoundError:
+            self._reports.lose(report.name, report.uid)
+            return None
         except (ApiError, UnreachableError, OutdatedSchemaError) as error:
             self.failures += 1
             _log.warning("status not written", report=report.name, error=str(error))
             return None
         self.writes += 1
-        self._reports.written(report, version, made.conditions)
-        return made
+        self._reports.written(report, version, written.conditions)
+        if draft.call is not None:
+            self._herald.accepted(draft.call, said, version)
+        return written
 
-    async def _apply(self, report: Known, made: Status) -> tuple[str, Status]:
+    async def _apply(self, report: Known, draft: _Draft) -> tuple[str, Status, dict[str, object]]:
         """Write it, or as much as the installed CRD knows; the new resourceVersion, and what."""
+        said = dump(draft.status)
         try:
-            return await self._put(report, made), made
+            return await self._put(report, draft, said), draft.status, said
         except OutdatedSchemaError:
             self._reports.outdated(report)
-            behind = replace(report.view, schema_current=False)
-            again = status(self.result, self._engine.catalogue, behind) if self.result else made
+            behind = replace(draft.view, schema_current=False)
+            made, result = draft.status, self.result
+            again = status(result, self._engine.catalogue, behind) if result else made
             known = await pruned(self._session, dump(again))
-            version = await version_of(self._session, report.name)
-            return await apply_status(self._session, report.name, version, known), again
+            return await self._put(report, draft, known), again, known
 
-    async def _put(self, report: Known, made: Status) -> str:
+    async def _put(self, report: Known, draft: _Draft, said: dict[str, object]) -> str:
         try:
-            return await apply_status(self._session, report.name, report.version, dump(made))
+            return await apply_status(self._session, report.name, draft.version, said)
         except ConflictError:  # somebody wrote since it was seen: the spec, as a rule
-            version = await version_of(self._session, report.name)
-            return await apply_status(self._session, report.name, version, dump(made))
+            found = await stored_report(self._session, report.name)
+            if draft.call is not None and self._herald.overtaken(found):
+                raise  # what is to be said follows from what was said: it is made anew
+            version = found.metadata.resource_version
+            return await apply_status(self._session, report.name, version, said)
 
     async def _renewed(self, result: AuditResult, report: Known) -> bool:
         """Whether the installed CRD knows every field by now."""

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from clusteraudit.publish.metrics import Metric, Samples
+from clusteraudit.publish.recorder import Dropped
+from clusteraudit.publish.summary import ACTIONS_OF_ALL
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,11 @@ class Figures:
     audit_cpu_seconds: float
     status_writes: int
     status_failures: int
+    events_sent: Mapping[str, int]
+    """By action; those counted up included."""
+    events_dropped: Mapping[Dropped, int]
+    """By reason."""
+    events_waiting: int
     requests: Mapping[tuple[str, str, int], int]
 
 
@@ -65,6 +72,25 @@ METRICS: tuple[Metric[Figures], ...] = (
         "Statuses of reports that were refused.",
         _one(lambda f: f.status_failures),
         kind="counter",
+    ),
+    Metric(
+        "operator_events_sent",
+        "Events sent, new ones and repetitions.",
+        lambda figures: {(one,): figures.events_sent.get(one, 0) for one in ACTIONS_OF_ALL},
+        ("action",),
+        "counter",
+    ),
+    Metric(
+        "operator_events_dropped",
+        "Events that were called for and given up.",
+        lambda figures: {(why.value,): figures.events_dropped.get(why, 0) for why in Dropped},
+        ("reason",),
+        "counter",
+    ),
+    Metric(
+        "operator_events_waiting",
+        "Events that are called for and not sent yet.",
+        _one(lambda figures: figures.events_waiting),
     ),
     Metric(
         "operator_kind_synced",

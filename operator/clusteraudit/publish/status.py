@@ -80,11 +80,6 @@ async def apply_status(
     return msgspec.json.decode(reply, type=Written).metadata.resource_version
 
 
-async def version_of(session: Session, name: str) -> str:
-    """The resourceVersion that a report has now."""
-    return (await session.get(f"{ROOT}/{name}", Written)).metadata.resource_version
-
-
 async def reports(session: Session) -> dict[str, str]:
     """Uids and names of the reports that there are; raises NotFoundError without the CRD."""
     found = (await session.get(ROOT, _Reports)).items

@@ -26,6 +26,7 @@ Moment = Annotated[str, Field(max_length=32, json_schema_extra={"format": "date-
 MAX_FINDINGS = 200
 MAX_RULES = 256
 MAX_LEDGER = 5000
+MAX_EVENTS = 50
 
 
 class RuleTuning(Shape):
@@ -161,6 +162,19 @@ class Totals(Summary):
     unknown: int = Field(description="Rules that cannot tell of all of their subjects.")
 
 
+class StatusEvent(Shape):
+    """An Event that this status calls for."""
+
+    name: str = Field(description="Its name: fingerprint and transition.", max_length=64)
+    at: Moment = Field(description="When it was called for; tells a repetition from a retry.")
+    type: Literal["Normal", "Warning"] = Field(description="Its type.")
+    reason: str = Field(description="Its reason.", max_length=128)
+    action: str = Field(description="Its action.", max_length=128)
+    regarding: ObjectReference = Field(description="Object that it is shown with.")
+    related: ObjectReference | None = Field(None, description="Object that is the cause.")
+    note: str = Field(description="What it says.", max_length=1024)
+
+
 class Status(Shape):
     """What the audit says."""
 
@@ -194,6 +208,12 @@ class Status(Shape):
         description="Of the main report: fingerprint and first seen (seconds since the epoch) of "
         "open findings, those not listed included; it survives a restart of the operator.",
         max_length=MAX_LEDGER,
+    )
+    events: list[StatusEvent] = Field(
+        [],
+        description="Of the main report: Events that are called for and not known to be sent, so "
+        "that a restart of the operator neither loses nor doubles one.",
+        max_length=MAX_EVENTS,
     )
     inputs: list[StatusInput] = Field(description="What the answer rests on.", max_length=64)
     nodes: int = Field(description="Nodes audited.")

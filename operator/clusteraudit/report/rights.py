@@ -1,7 +1,7 @@
 """The rights that the operator needs: one declaration for the chart, the tests and the docs.
 
-Read what is audited, write the status of our own reports; no wildcard, no Secret. A verb is here
-only if it is used: a test compares with the API server's audit log.
+Read what is audited, write the status of our own reports, and Events; no wildcard, no Secret. A
+verb is here only if it is used: a test compares with the API server's audit log.
 """
 
 from collections.abc import Iterable, Mapping
@@ -39,6 +39,12 @@ class Right:
 OWN = (
     Right(GROUP, (PLURAL,), ("get", "list", "watch"), "reports: what they ask for"),
     Right(GROUP, (f"{PLURAL}/status",), ("patch",), "reports: what the audit says"),
+    Right(
+        "events.k8s.io",
+        ("events",),
+        ("create", "get", "patch"),
+        "Events: what becomes of a finding; one that is there is read, and counted up",
+    ),
     Right(
         "apiextensions.k8s.io",
         ("customresourcedefinitions",),

@@ -20,6 +20,7 @@ from clusteraudit.report.resource import (
     Status,
     StatusCapacity,
     StatusChain,
+    StatusEvent,
     StatusFinding,
     StatusInput,
     StatusUnknown,
@@ -55,6 +56,8 @@ class View:
     before: Mapping[str, Condition] | None = None
     main: bool = False
     """The main report keeps the ledger."""
+    events: tuple[StatusEvent, ...] = ()
+    """Events that are called for, and not known to be sent."""
 
 
 def status(result: AuditResult, catalogue: Catalogue, view: View, cap: int = CAP_BYTES) -> Status:
@@ -73,10 +76,16 @@ def status(result: AuditResult, catalogue: Catalogue, view: View, cap: int = CAP
 
 
 def ledger(entries: Sequence[Entry], left: int) -> list[str]:
-    """Since when findings are open, in so many bytes at most; worst first."""
-    lines = [f"{one.fingerprint} {one.since}" for one in entries[:MAX_LEDGER]]
+    """Since when findings are open, in so many bytes at most; worst first.
+
+    If there is no room for all, a last line says how many are missing: `+7`.
+    """
+    lines = [f"{one.fingerprint} {one.since}" for one in entries]
     each = max((len(line) for line in lines), default=0) + len('"",')
-    return lines[: max(0, left - len('"ledger":[],')) // each]
+    room = min(MAX_LEDGER, max(0, left - len('"ledger":[],')) // each)
+    if room >= len(lines) or not room:
+        return lines[:room]
+    return [*lines[: room - 1], f"+{len(lines) - room + 1}"]
 
 
 def first_seen(lines: Iterable[str]) -> dict[str, int]:
@@ -164,6 +173,7 @@ def _status(
         nodes=counts.get("Node", 0),
         pods=counts.get("Pod", 0),
         last_audit_time=rfc3339(result.now),
+        events=list(view.events),
     )
 
 

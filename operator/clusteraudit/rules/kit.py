@@ -59,6 +59,34 @@ class Failure(StrEnum):
     IDENTITY = "identity and access"
 
 
+class Turn(StrEnum):
+    """What becomes of a finding, as Events tell it."""
+
+    OPENED = "opened"
+    RAISED = "raised"
+    RESOLVED = "resolved"
+    UNKNOWN = "unknown"
+
+
+EventType = Literal["Normal", "Warning"]
+
+
+@dataclass(frozen=True)
+class EventKind:
+    """What is the same in all Events of a rule and a turn: the API lets nobody change it later."""
+
+    reason: str
+    action: str
+    type: EventType
+
+
+ACTIONS: Mapping[Turn, str] = {
+    Turn.OPENED: "Opened",
+    Turn.RAISED: "SeverityRaised",
+    Turn.RESOLVED: "Resolved",
+    Turn.UNKNOWN: "EvidenceLost",
+}
+
 LOOPS: Mapping[str, str] = {
     "compute": "CMP",
     "storage": "STO",
@@ -209,6 +237,11 @@ class Rule:
     def event(self) -> str:
         """`ZoneWithoutNode`, the reason of its Events."""
         return self.name.title().replace("-", "")
+
+    def event_kind(self, turn: Turn) -> EventKind:
+        """What Events say of this turn; of hygiene nothing is a warning but that it is not seen."""
+        loud = turn is Turn.UNKNOWN or (turn is not Turn.RESOLVED and not self.hygiene)
+        return EventKind(self.event, ACTIONS[turn], "Warning" if loud else "Normal")
 
     @property
     def page(self) -> str:

@@ -17,7 +17,16 @@ from clusteraudit.rules.catalogue import catalogue
 from support.clusters import EVERYTHING, audit_of
 
 OWN = Figures(
-    "1.2.3", {"Pod": KindFigures(True, 7, 1, 0)}, 3, 0.25, 2, 0, {("GET", "nodes", 200): 4}
+    "1.2.3",
+    {"Pod": KindFigures(True, 7, 1, 0)},
+    3,
+    0.25,
+    2,
+    0,
+    {},
+    {},
+    0,
+    {("GET", "nodes", 200): 4},
 )
 BUDGET = 1000
 

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from clusteraudit.kube.credentials import Files
 from clusteraudit.kube.session import Session
 from clusteraudit.model.rows import Row
 from clusteraudit.sources import informer as module
@@ -26,6 +25,7 @@ from support.apiserver import (
     serving,
     streams,
 )
+from support.credentials import Credentials
 
 PODS = "/api/v1/pods"
 
@@ -47,26 +47,6 @@ class Sink:
 
     def state(self, kind: str, state: KindState) -> None:
         self.states.append(state)
-
-
-class Credentials:
-    name = "test"
-
-    def __init__(self, server: str) -> None:
-        self.server = server
-        self.renewed = 0
-
-    def headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.renewed}"}
-
-    def renew(self) -> None:
-        self.renewed += 1
-
-    def tls(self) -> None:
-        return None
-
-    def files(self) -> Files:
-        return Files()
 
 
 @pytest.fixture(autouse=True)
