@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clusteraudit.model.rows import PodRow, PodTemplate
@@ -141,12 +141,14 @@ def ranks_of(signal: Signal, used: list[Used]) -> dict[str, int | None]:
 
 
 @pytest.mark.parametrize("signal", MEASURED)
+@settings(deadline=None)
 @given(used=pods(known=True))
 def test_with_usage_it_is_the_order_of_the_comparators(signal: Signal, used: list[Used]) -> None:
     assert ranks_of(signal, used) == reference(signal, used)
 
 
 @pytest.mark.parametrize("signal", MEASURED)
+@settings(deadline=None)
 @given(used=pods(known=False))
 def test_without_usage_it_is_the_order_of_the_classes(signal: Signal, used: list[Used]) -> None:
     assert ranks_of(signal, used) == reference(signal, used)
@@ -155,6 +157,7 @@ def test_without_usage_it_is_the_order_of_the_classes(signal: Signal, used: list
 # Properties
 
 
+@settings(deadline=None)
 @given(used=pods(known=False), data=st.data(), signal=st.sampled_from(list(Signal)))
 def test_the_order_of_input_changes_nothing(
     used: list[Used], data: st.DataObject, signal: Signal
@@ -162,6 +165,7 @@ def test_the_order_of_input_changes_nothing(
     assert order(signal, data.draw(st.permutations(used))) == order(signal, used)
 
 
+@settings(deadline=None)
 @given(used=pods(known=False), signal=st.sampled_from(list(Signal)))
 def test_ranks_count_who_goes_before_and_critical_ones_come_last(
     used: list[Used], signal: Signal
@@ -174,6 +178,7 @@ def test_ranks_count_who_goes_before_and_critical_ones_come_last(
     assert {one.group is Group.CRITICAL for one in found[len(ranks) :]} <= {True}
 
 
+@settings(deadline=None)
 @given(used=pods(known=True), signal=st.sampled_from(list(Signal)))
 def test_it_is_a_total_preorder_that_sorts_by_each_key_in_its_turn(
     used: list[Used], signal: Signal
@@ -194,6 +199,7 @@ def test_it_is_a_total_preorder_that_sorts_by_each_key_in_its_turn(
         assert (one == other) if tie else (one < other)
 
 
+@settings(deadline=None)
 @given(used=pods(known=False), signal=st.sampled_from(list(Signal)), number=SMALL)
 def test_qos_plays_no_part(used: list[Used], signal: Signal, number: int) -> None:
     classes = ("BestEffort", "Burstable", "Guaranteed", "")
@@ -209,6 +215,7 @@ def test_qos_plays_no_part(used: list[Used], signal: Signal, number: int) -> Non
     assert ranks_of(signal, changed) == ranks_of(signal, used)
 
 
+@settings(deadline=None)
 @given(used=pods(known=True), more=st.integers(1, 3), data=st.data())
 def test_a_larger_request_never_brings_a_pod_forward(
     used: list[Used], more: int, data: st.DataObject
