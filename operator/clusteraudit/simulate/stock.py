@@ -136,7 +136,9 @@ class _Judge:
             reason = self._reasons[id(pod.template)] = _of_template(pod.template)
         if pod.terminating or (reason == "StaticPod" and pod.key in self._agents):
             return _STAYS
-        return reason or self._budgets.get(pod.key, "") or self._volume_pins(pod)
+        if not reason and self._budgets:
+            reason = self._budgets.get(pod.key, "")
+        return reason or (self._volume_pins(pod) if pod.claims else "")
 
     def item(self, pod: PodRow) -> int:
         """The number of what it is like."""
