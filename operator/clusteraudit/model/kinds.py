@@ -158,6 +158,10 @@ def _nominated(row: Row) -> Hashable | None:
     return None
 
 
+def _volume_class(row: Row) -> Hashable | None:
+    return row.storage_class if isinstance(row, rows.VolumeRow) else None
+
+
 def _capacity_of(row: Row) -> Hashable | None:
     return row.storage_class if isinstance(row, provisioning.StorageCapacityRow) else None
 
@@ -179,6 +183,7 @@ INDEXES: Mapping[str, Index] = {
     "repelling": Index(("Pod",), _repelling),
     "assumed_on": Index(("Pod",), _assumed),
     "nominated": Index(("Pod",), _nominated),
+    "volumes_of_class": Index(("PersistentVolume",), _volume_class),
     "capacities_of_class": Index(("CSIStorageCapacity",), _capacity_of),
     "attachments_on": Index(("VolumeAttachment",), _attached_to),
     "policies_in": Index(("NetworkPolicy",), _namespace),
