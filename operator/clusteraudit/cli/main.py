@@ -6,7 +6,6 @@ import traceback
 from importlib import metadata
 from typing import Annotated
 
-import click
 import typer
 
 from clusteraudit.cli.capacity import capacity
@@ -63,10 +62,11 @@ def main() -> None:
         code = Exit.DONE
     except CommandError as error:
         code = _fail(str(error), error.code)
-    except click.ClickException as error:
-        error.show()
-        code = Exit.USAGE
-    except (click.Abort, KeyboardInterrupt):
+    except typer.TyperException as error:  # an option or a command that there is not
+        code = _fail(
+            f"{error.format_message().rstrip('.')}; `--help` lists what there is", Exit.USAGE
+        )
+    except (typer.Abort, KeyboardInterrupt):
         _fail("interrupted", Exit.USAGE)
         sys.exit(_INTERRUPTED)
     except Exception as error:  # a fault of ours, told without a trace

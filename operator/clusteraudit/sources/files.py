@@ -35,13 +35,24 @@ def _why(gathering: Gathering, paths: list[str]) -> str:
 
 def _sources(path: str, gathering: Gathering) -> Iterator[str]:
     """The files that a path stands for."""
-    if path == "-" or not Path(path).is_dir():
-        yield path
+    try:
+        files = None if path == "-" else _inside(Path(path))
+    except OSError as error:  # a folder on the way may not be entered
+        gathering.fail(path, "Unreadable", f"cannot be read: {error.strerror or error}")
         return
-    files = sorted(one for one in Path(path).rglob("*") if one.is_file() and _wanted(one))
-    if not files:
+    if files is None:
+        yield path
+    elif not files:
         gathering.fail(path, "Empty", f"holds no file that ends in {', '.join(SUFFIXES)}")
-    yield from (str(one) for one in files)
+    else:
+        yield from files
+
+
+def _inside(path: Path) -> list[str] | None:
+    """The files of a folder that can be read; None for what is no folder."""
+    if not path.is_dir():
+        return None
+    return [str(one) for one in sorted(path.rglob("*")) if one.is_file() and _wanted(one)]
 
 
 def _wanted(path: Path) -> bool:

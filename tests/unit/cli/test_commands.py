@@ -108,6 +108,22 @@ def test_wrong_options(arguments: list[str], said: str) -> None:
     assert said in error_of(done)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["scan", "--nope"], "No such option: --nope"),
+        (["scan", "--timeout", "0"], "greater than or equal to 1"),
+        (["scna"], "Did you mean 'scan'?"),
+    ],
+)
+def test_what_there_is_not(arguments: list[str], said: str) -> None:
+    done = call(*arguments)
+    text = error_of(done)
+    assert done.returncode == 2
+    assert said in text
+    assert "fault of cluster-audit" not in text
+
+
 def test_settings_that_are_out_of_bounds(tmp_path: Path) -> None:
     file = tmp_path / "s.yaml"
     file.write_text("rules: [{code: CMP102, settings: {forSeconds: -5}}]")
