@@ -15,6 +15,7 @@ import yaml
 from clusteraudit.model import build
 from clusteraudit.report.shapes import ScanShape
 from clusteraudit.rules.catalogue import catalogue
+from clusteraudit.sources.files import UnreadableError, gather
 
 ROOT = Path(__file__).resolve().parents[3]
 SNAPSHOT = ROOT / "dev/demo/cluster.jsonl"
@@ -84,6 +85,15 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     done = call("scan", "-f", tmp_path / "gone.yaml")
     assert done.returncode == 2
     assert "No such file" in error_of(done)
+
+
+def test_a_folder_that_may_not_be_entered(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "is_dir", refuse)
+    with pytest.raises(UnreadableError, match="closed cannot be read: Permission denied"):
+        gather(["closed"], lambda *_: None)
 
 
 def test_an_empty_folder(tmp_path: Path) -> None:
