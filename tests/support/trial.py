@@ -50,6 +50,7 @@ class Trial:
             with Stage(self.plane, made) as stage:
                 for pod in made.pods:
                     self._decide(stage, pod)
+            print(f"seed {seed}: {len(self.failures)} failures, {self.tally}", flush=True)
 
     def _decide(self, stage: Stage, pod: Object) -> None:
         while stage.moved():
