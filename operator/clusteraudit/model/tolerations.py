@@ -3,6 +3,7 @@
 Source: k8s.io/api `core/v1/toleration.go`, component-helpers `scheduling/corev1/helpers.go` (1.37).
 """
 
+import re
 from collections.abc import Iterable
 
 import msgspec
@@ -11,6 +12,8 @@ from clusteraudit.model.selectors import Requirement
 
 UNSCHEDULABLE = "node.kubernetes.io/unschedulable"
 FILTERING = ("NoSchedule", "NoExecute")
+_DECIMAL = re.compile("0|-?[1-9][0-9]*")
+"""Numbers of Gt and Lt are written in one way only (`content.IsDecimalInteger`)."""
 
 
 class Taint(msgspec.Struct, frozen=True, gc=False):
@@ -59,7 +62,8 @@ class Toleration(msgspec.Struct, frozen=True, gc=False):
         if not self.key:
             return False
         if self.operator in {"Gt", "Lt"}:
-            return Requirement("", self.operator, (self.value,)).compares(value)
+            numbers = _DECIMAL.fullmatch(self.value) and _DECIMAL.fullmatch(value)
+            return bool(numbers) and Requirement("", self.operator, (self.value,)).compares(value)
         return self.operator in {"", "Equal"} and self.value == value
 
 

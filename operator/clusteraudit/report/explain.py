@@ -112,7 +112,7 @@ def explain(cluster: Cluster, pods: Iterable[PodRow], inputs: Inputs) -> Explain
 def explained_pod(whole: Snapshot, pod: PodRow) -> ExplainedPod:
     """One pod, with what would help it."""
     said = verdicts(whole, pod)
-    template = pod.template
+    template, shapes = pod.template, _Shapes()
     return ExplainedPod(
         namespace=pod.namespace,
         name=pod.name,
@@ -122,7 +122,7 @@ def explained_pod(whole: Snapshot, pod: PodRow) -> ExplainedPod:
         priority=template.priority,
         requests=dict(template.requests),
         limits=dict(template.limits),
-        nodes=[_node(one) for one in said],
+        nodes=[shapes.node(one) for one in said],
         fits=sum(one.fits is True for one in said),
         of=len(said),
         summary=_summary(said),
@@ -132,13 +132,25 @@ def explained_pod(whole: Snapshot, pod: PodRow) -> ExplainedPod:
     )
 
 
-def _node(verdict: Verdict) -> NodeShape:
-    return NodeShape(
-        node=verdict.node,
-        fits=verdict.fits,
-        refusals=[_refusal(one) for one in verdict.refusals],
-        doubts=[DoubtShape(filter=one.filter, missing=one.missing) for one in verdict.doubts],
-    )
+class _Shapes:
+    """Thousands of nodes: equal answers are one shape, and what the engine says needs no check."""
+
+    def __init__(self) -> None:
+        self._refusals: dict[Refusal, RefusalShape] = {}
+
+    def node(self, verdict: Verdict) -> NodeShape:
+        """What the engine says of a node."""
+        return NodeShape.model_construct(
+            node=verdict.node,
+            fits=verdict.fits,
+            refusals=[self._refusal(one) for one in verdict.refusals],
+            doubts=[DoubtShape(filter=one.filter, missing=one.missing) for one in verdict.doubts],
+        )
+
+    def _refusal(self, one: Refusal) -> RefusalShape:
+        if one not in self._refusals:
+            self._refusals[one] = _refusal(one)
+        return self._refusals[one]
 
 
 def _refusal(one: Refusal) -> RefusalShape:

@@ -73,7 +73,7 @@ def _tried(
     for one in said:
         info = view.nodes[one.node]
         lower = [other for other in info.pods if _lower(other, pod)]
-        if not lower or not all(_helps(refusal, info) for refusal in one.refusals):
+        if not lower or not all(leaves(refusal, info) for refusal in one.refusals):
             continue
         fork = view.fork()
         for other in lower:
@@ -89,7 +89,7 @@ def _lower(other: PodRow, pod: PodRow) -> bool:
     return other.template.priority < pod.template.priority
 
 
-def _helps(refusal: Refusal, info: NodeInfo) -> bool:
+def leaves(refusal: Refusal, info: NodeInfo) -> bool:
     """Whether the reason can leave with pods: one that asks for more than there is stays."""
     if refusal.reason == "InsufficientResource":
         whole = amount_of(info.node.allocatable, refusal.resource)

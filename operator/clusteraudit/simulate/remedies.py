@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from clusteraudit.model.quantity import show
-from clusteraudit.model.rows import Amounts, NodeRow, PodRow
+from clusteraudit.model.rows import Amounts, NodeRow, PodRow, amount_of
 from clusteraudit.model.selectors import Labels, Requirement
 from clusteraudit.model.tolerations import UNSCHEDULABLE, Toleration, untolerated
 from clusteraudit.simulate.disruption import stays
 from clusteraudit.simulate.filters.kit import Refusal
+from clusteraudit.simulate.preemption import leaves
 from clusteraudit.simulate.schedule import Verdict, feasible, verdict
 from clusteraudit.simulate.snapshot import SLOTS, NodeInfo, Snapshot
 
@@ -58,7 +59,8 @@ def _smaller(view: Snapshot, pod: PodRow, said: Sequence[Verdict]) -> Iterator[R
             resource = lacks.pop()
             room[resource] = max(room.get(resource, 0), one.refusals[0].free or 0)
     asked = dict(pod.template.requests)
-    for resource, most in sorted(room.items()):
+    for resource, left in sorted(room.items()):
+        most = max(0, left)
         lowered = tuple((name, most if name == resource else n) for name, n in asked.items())
         nodes = feasible(view, _requesting(pod, lowered)).fits
         if nodes:
@@ -174,7 +176,7 @@ def _moved(view: Snapshot, pod: PodRow, said: Sequence[Verdict]) -> Iterator[Rem
 
 def _leavers(info: NodeInfo, refusals: Sequence[Refusal]) -> Iterator[PodRow]:
     """Pods that a node could do without, and that hold what lacks of each resource."""
-    if any(refusal.reason == "UntoleratedTaint" for refusal in refusals):
+    if not all(leaves(refusal, info) for refusal in refusals):
         return
     lacks = {
         r.resource: (r.requested or 0) - (r.free or 0)
@@ -201,7 +203,8 @@ def _target(view: Snapshot, pod: PodRow, node: str, other: PodRow) -> str:
 def _added(view: Snapshot, pod: PodRow, _: Sequence[Verdict]) -> Iterator[Remedy]:
     """One more node like one that is there, with what runs on each such node; the smallest."""
     seen = set()
-    for info in sorted(view.infos(), key=lambda one: (_size(one.node), one.name)):
+    large = [info for info in view.infos() if _holds(info.node, pod)]
+    for info in sorted(large, key=lambda one: (_size(one.node), one.name)):
         kind = (info.node.allocatable, info.node.taints, _kind(info.node))
         if kind in seen:
             continue
@@ -215,6 +218,11 @@ def _added(view: Snapshot, pod: PodRow, _: Sequence[Verdict]) -> Iterator[Remedy
             change: Words = {"type": "node", "like": info.name, "shape": shape}
             yield Remedy(change, (), f"add a node like {info.name}")
             return
+
+
+def _holds(node: NodeRow, pod: PodRow) -> bool:
+    """Whether a node without any pods is large enough."""
+    return all(amount <= amount_of(node.allocatable, r) for r, amount in pod.template.requests)
 
 
 def _size(node: NodeRow) -> tuple[int, int]:

@@ -4,7 +4,7 @@
 bound where something is in doubt: evidence that is missing, or what the engine does not model.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 import numpy as np
@@ -81,34 +81,26 @@ class Feasible(msgspec.Struct, frozen=True, gc=False):
 def verdicts(snapshot: Snapshot, pod: PodRow) -> tuple[Verdict, ...]:
     """The verdict of every node, by name; a pod that has a node is placed again."""
     views = [(view, checks_of(view, pod)) for view in _views(snapshot, pod)]
+    fits = set(_named(snapshot, _least(views), FITS))
     return tuple(
-        _verdict(name, *(answers(checks, view.nodes[name]) for view, checks in views))
-        for name in snapshot.nodes
+        Verdict(name) if name in fits else _verdict_of(views, name) for name in snapshot.nodes
     )
 
 
 def verdict(snapshot: Snapshot, pod: PodRow, node: str) -> Verdict:
     """The verdict of one node."""
-    views = [(view, checks_of(view, pod)) for view in _views(snapshot, pod)]
-    return _verdict(node, *(answers(checks, view.nodes[node]) for view, checks in views))
+    return _verdict_of([(view, checks_of(view, pod)) for view in _views(snapshot, pod)], node)
 
 
 def feasible(snapshot: Snapshot, pod: PodRow) -> Feasible:
     """Where a pod fits, without the reasons."""
     found = levels(snapshot, pod)
-    names = snapshot.columns.names
-    return Feasible(
-        tuple(names[at] for at in np.flatnonzero(found == FITS)),
-        tuple(names[at] for at in np.flatnonzero(found == DOUBT)),
-    )
+    return Feasible(_named(snapshot, found, FITS), _named(snapshot, found, DOUBT))
 
 
 def levels(snapshot: Snapshot, pod: PodRow) -> Levels:
     """How a pod stands with every node, in the order of the snapshot's columns."""
-    now, *later = (_levels(view, checks_of(view, pod)) for view in _views(snapshot, pod))
-    for one in later:
-        now = np.minimum(now, np.maximum(one, DOUBT))
-    return now
+    return _least([(view, checks_of(view, pod)) for view in _views(snapshot, pod)])
 
 
 def admits(constraints: Constraints, node: NodeRow) -> Iterator[Answer]:
@@ -222,6 +214,22 @@ def level_of(said: Iterable[Answer]) -> int:
     return DOUBT if held else FITS
 
 
+View = tuple[Snapshot, list[Check]]
+
+
+def _least(views: Sequence[View]) -> Levels:
+    """Of every view; that only a later one refuses is a doubt."""
+    now, *later = (_levels(view, checks) for view, checks in views)
+    for one in later:
+        now = np.minimum(now, np.maximum(one, DOUBT))
+    return now
+
+
+def _named(snapshot: Snapshot, found: Levels, level: int) -> tuple[str, ...]:
+    names = snapshot.columns.names
+    return tuple(names[at] for at in np.flatnonzero(found == level))
+
+
 def _levels(view: Snapshot, checks: list[Check]) -> Levels:
     """First what is known of all nodes at once, then the rest of those that are left."""
     columns = view.columns
@@ -234,6 +242,10 @@ def _levels(view: Snapshot, checks: list[Check]) -> Levels:
         info = view.nodes[columns.names[at]]
         found[at] = min(found[at], level_of(answers(slow, info)))
     return found
+
+
+def _verdict_of(views: Sequence[View], node: str) -> Verdict:
+    return _verdict(node, *(answers(checks, view.nodes[node]) for view, checks in views))
 
 
 def _verdict(name: str, now: list[Answer], *later: list[Answer]) -> Verdict:

@@ -3,7 +3,7 @@
 Source: kube-scheduler 1.37 `pkg/scheduler/backend/cache/snapshot.go`, `framework/types.go`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from typing import cast
 
 import msgspec
@@ -88,7 +88,10 @@ class Snapshot:
         self.nodes = nodes
         self.moved: Mapping[Key, tuple[PodRow, str] | None] = {}
         """Pods that are elsewhere than the cluster says: the pod as it is there, None for gone."""
-        self._columns: Columns | None = None
+        self.kept: dict[Hashable, tuple[Repelling, ...]] = {}
+        """What was found among pods that are where the cluster says; forks share it."""
+        self.made: Columns | None = None
+        """The nodes as columns, if they were asked for."""
 
     def fork(self) -> "Fork":
         """A copy to change."""
@@ -97,10 +100,10 @@ class Snapshot:
     @property
     def columns(self) -> Columns:
         """The nodes as columns, made at the first asking."""
-        if self._columns is None:
+        if self.made is None:
             infos = self.nodes.values()
-            self._columns = Columns((one.node for one in infos), (one.free for one in infos))
-        return self._columns
+            self.made = Columns((one.node for one in infos), (one.free for one in infos))
+        return self.made
 
     def known(self, *kinds: str) -> bool:
         """Whether what is not held of these kinds does not exist."""
@@ -142,13 +145,22 @@ class Snapshot:
         held = (one for one in self.cluster.groups("pods_by_labels") if isinstance(one, str))
         return (*held, *(pod.namespace for pod, _ in self._added()))
 
-    def repelling(self) -> Iterator[tuple[Repelling, Iterator[Placed]]]:
-        """Pods on nodes that keep others away: what they have in common, and which they are."""
-        for one in self.cluster.group("repelling", ""):
-            yield cast("Repelling", one), self._here("repelling", ("", one))
+    def repelling(
+        self, whom: Hashable, against: Callable[[Repelling], bool]
+    ) -> Iterator[tuple[Repelling, Iterator[Placed]]]:
+        """Pods on nodes that are against one: what they have in common, and which they are.
+
+        The answer is kept for `whom`, by which all must be told that `against` decides by.
+        """
+        if whom not in self.kept:
+            held = cast("Iterable[Repelling]", self.cluster.group("repelling", ""))
+            self.kept[whom] = tuple(one for one in held if against(one))
+        for one in self.kept[whom]:
+            yield one, self._here("repelling", ("", one))
         for pod, info in self._added():
-            if pod.template.anti_affinity:
-                yield (pod.namespace, pod.template.anti_affinity), iter([(pod, info)])
+            own = (pod.namespace, pod.template.anti_affinity)
+            if own[1] and against(own):
+                yield own, iter([(pod, info)])
 
     def _here(self, index: str, at: tuple[object, object]) -> Iterator[Placed]:
         """Pods of an index that are where the cluster says."""
@@ -170,7 +182,8 @@ class Fork(Snapshot):
     def __init__(self, base: Snapshot) -> None:
         super().__init__(base.cluster, dict(base.nodes))
         self.moved = dict(base.moved)
-        self._columns = base.columns.copy()
+        self.kept = base.kept
+        self.made = base.made.copy() if base.made else None
 
     def add_pod(self, pod: PodRow, node: str) -> None:
         """Put a pod onto a node; one that is on another must be taken off it first."""
@@ -190,23 +203,25 @@ class Fork(Snapshot):
         """Take a node away, and with it the pods on it."""
         for pod in self.nodes.pop(name).pods:
             self.moved[pod.key] = None
-        self.columns.alive[self.columns.index[name]] = False
+        if self.made:
+            self.made.alive[self.made.index[name]] = False
 
     def replace_node(self, node: NodeRow) -> None:
         """Let a node be otherwise; its pods stay."""
         self.nodes[node.name] = info_of(node, self.nodes[node.name].pods)
-        self._columns = None
+        self.made = None
 
     def add_node(self, node: NodeRow, pods: Iterable[PodRow] = ()) -> None:
         """Add a node; its name must be new."""
         self.nodes[node.name] = info_of(node, ())
-        self._columns = None
+        self.made = None
         for pod in pods:
             self.add_pod(pod, node.name)
 
     def _put(self, info: NodeInfo) -> None:
         self.nodes[info.name] = info
-        self.columns.put(self.columns.index[info.name], info.free)
+        if self.made:
+            self.made.put(self.made.index[info.name], info.free)
 
 
 @derived

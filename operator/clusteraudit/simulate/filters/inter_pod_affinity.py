@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from clusteraudit.model.constraints import PodTerm
-from clusteraudit.model.rows import NamespaceRow, PodRow
+from clusteraudit.model.rows import Key, NamespaceRow, PodRow
 from clusteraudit.model.selectors import Labels
 from clusteraudit.simulate.columns import DOUBT, FITS, REFUSED, Columns, Levels, Mask
 from clusteraudit.simulate.filters.kit import Answer, Check, Doubt, Refusal
-from clusteraudit.simulate.snapshot import NodeInfo, Placed, Snapshot
+from clusteraudit.simulate.snapshot import NodeInfo, Placed, Repelling, Snapshot
 
 NAME = "InterPodAffinity"
 Domain = tuple[str, str]
@@ -99,21 +99,36 @@ class _Near:
 
 
 def _away(snapshot: Snapshot, pod: PodRow) -> Mapping[Domain, Refusal]:
-    """Domains where a pod is that it keeps away from, or that keeps it away."""
-    found: dict[Domain, Refusal] = {}
-    for term in pod.template.anti_affinity:
-        for other, info in _selected(snapshot, term, _spaces(snapshot, pod, term)):
-            refusal = _refusal("PodAntiAffinity", other, "it keeps away from")
-            found |= dict.fromkeys(_domains([term], info), refusal) | found
-    for terms, placed in _repelling(snapshot, pod):
+    """Domains where a pod is that it keeps away from, or that keeps it away; the first is named."""
+    first: dict[Domain, tuple[int, Key]] = {}
+    for order, terms, placed in _against(snapshot, pod):
         for other, info in placed:
-            refusal = _refusal("ExistingPodAntiAffinity", other, "it is kept away by")
-            found |= dict.fromkeys(_domains(terms, info), refusal) | found
-    return found
+            for domain in _domains(terms, info):
+                known = first.get(domain)
+                if known is None or (order, other.key) < known:
+                    first[domain] = (order, other.key)
+    return {domain: _refusal(order, key) for domain, (order, key) in first.items()}
 
 
-def _refusal(reason: str, other: PodRow, words: str) -> Refusal:
-    return Refusal(NAME, reason, f"{words} pod {other.namespace}/{other.name} there")
+def _against(
+    snapshot: Snapshot, pod: PodRow
+) -> Iterator[tuple[int, tuple[PodTerm, ...], Iterator[Placed]]]:
+    """Its own terms first, as the scheduler asks them, then those of others."""
+    for term in pod.template.anti_affinity:
+        yield 0, (term,), _selected(snapshot, term, _spaces(snapshot, pod, term))
+    for terms, placed in _repelling(snapshot, pod):
+        yield 1, terms, placed
+
+
+_REASONS = (
+    ("PodAntiAffinity", "it keeps away from"),
+    ("ExistingPodAntiAffinity", "it is kept away by"),
+)
+
+
+def _refusal(order: int, other: Key) -> Refusal:
+    reason, words = _REASONS[order]
+    return Refusal(NAME, reason, f"{words} pod {'/'.join(other)} there")
 
 
 def _repelling(
@@ -122,10 +137,14 @@ def _repelling(
     """Terms of existing pods that are against this one, and the pods that have them."""
     row = snapshot.cluster.find(NamespaceRow, "Namespace", "", pod.namespace)
     labels = row.labels if row else Labels()
-    for (namespace, terms), placed in snapshot.repelling():
-        against = tuple(one for one in terms if _repels(one, namespace, pod, labels))
-        if against:
-            yield against, placed
+    whom = (pod.namespace, pod.template.labels, labels)
+
+    def against(one: Repelling) -> bool:
+        namespace, terms = one
+        return any(_repels(term, namespace, pod, labels) for term in terms)
+
+    for (namespace, terms), placed in snapshot.repelling(whom, against):
+        yield tuple(one for one in terms if _repels(one, namespace, pod, labels)), placed
 
 
 def _repels(term: PodTerm, namespace: str, pod: PodRow, labels: Labels) -> bool:
