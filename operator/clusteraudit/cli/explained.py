@@ -110,8 +110,16 @@ def _totals(shape: ExplainShape) -> Text:
     homeless = sum(
         pod.fits == 0 and not any(n.fits is None for n in pod.nodes) for pod in shape.pods
     )
-    told = f"{len(shape.pods)} pods explained, {homeless} that fit on no node"
+    told = f"{_count(len(shape.pods))} explained, {homeless} that {_fits(homeless)} on no node"
     partial = [*shape.inputs.partial, *(one.kind for one in shape.inputs.unread)]
     asked = any(node.doubts for pod in shape.pods for node in pod.nodes)
     hint = "; if the input holds every object that exists, --complete lets more be told"
     return Text(told + (hint if partial and asked else ""), "bold")
+
+
+def _count(number: int) -> str:
+    return "1 pod" if number == 1 else f"{number} pods"
+
+
+def _fits(number: int) -> str:
+    return "fits" if number == 1 else "fit"

@@ -167,7 +167,9 @@ def test_a_request_of_nothing_fits_an_overcommitted_node() -> None:
     assert asked(new(cpu="1m"), build.node("n", "4"), full).refusals[0].free == -4000
 
 
-GPU = {"containers": [{"name": "m", "resources": {"limits": {"example.com/gpu": "1"}}}]}
+GPU: dict[str, Any] = {
+    "containers": [{"name": "m", "resources": {"limits": {"example.com/gpu": "1"}}}]
+}
 
 
 def device_class(name: str, resource: str = "") -> Manifest:
@@ -336,7 +338,9 @@ def test_gates_refuse_everywhere() -> None:
 def test_declared_features(declared: list[str], reasons: list[str]) -> None:
     node = build.node("n")
     node["status"] = {**node["status"], "declaredFeatures": declared}  # type: ignore[dict-item]
-    rules = [{"action": "RestartAllContainers", "exitCodes": {"operator": "In", "values": [1]}}]
+    rules: Any = [
+        {"action": "RestartAllContainers", "exitCodes": {"operator": "In", "values": [1]}}
+    ]
     spec = {"containers": [{"name": "m", "restartPolicyRules": rules}]}
     assert said(new(**spec), node) == reasons
 

@@ -64,7 +64,9 @@ def owner(
 
 
 STATIC = owner(provisioner="kubernetes.io/no-provisioner")
-ONLY_B = {"allowedTopologies": [{"matchLabelExpressions": [{"key": ZONE, "values": ["b"]}]}]}
+ONLY_B: dict[str, Any] = {
+    "allowedTopologies": [{"matchLabelExpressions": [{"key": ZONE, "values": ["b"]}]}]
+}
 CHOSEN = {"annotations": {"volume.kubernetes.io/selected-node": "m"}}
 
 
@@ -133,9 +135,16 @@ def driver(**spec: Any) -> Manifest:
 
 
 def room(amount: str, zone: str = "a", **more: Any) -> Manifest:
-    kind = ("storage.k8s.io/v1", "CSIStorageCapacity", f"room-{zone}", "kube-system")
-    where = {"nodeTopology": {"matchLabels": {ZONE: zone}}}
-    return build.thing(*kind, storageClassName="wait", capacity=amount, **where, **more)
+    return build.thing(
+        "storage.k8s.io/v1",
+        "CSIStorageCapacity",
+        f"room-{zone}",
+        "kube-system",
+        storageClassName="wait",
+        capacity=amount,
+        nodeTopology={"matchLabels": {ZONE: zone}},
+        **more,
+    )
 
 
 @pytest.mark.parametrize(
