@@ -15,10 +15,13 @@ from clusteraudit.report.explain import (
     PreemptionShape,
     RefusalShape,
 )
+from clusteraudit.simulate.filters.kit import gist
 
 _MARKS = {True: Text("fits", "green"), False: Text("no", "red"), None: Text("?", "yellow")}
 _SOME = 3
 """Names of nodes that a row shows."""
+_ROWS = 12
+"""Sets of reasons that a table shows."""
 
 
 def show(shape: ExplainShape, console: Console) -> None:
@@ -47,32 +50,48 @@ def _pod(pod: ExplainedPod, console: Console) -> None:
 
 def _table(nodes: Sequence[NodeShape]) -> Table:
     """A row per set of reasons, the nodes that fit first, then by how many they are."""
-    rows: dict[tuple[bool | None, tuple[str, ...]], list[str]] = {}
+    groups: dict[tuple[object, ...], list[NodeShape]] = {}
     for one in nodes:
-        rows.setdefault((one.fits, tuple(_reasons(one))), []).append(one.node)
+        groups.setdefault(_alike(one), []).append(one)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("  nodes", justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     table.add_column("which", ratio=2, overflow="fold")
     table.add_column("why", ratio=5, overflow="fold")
-    order = sorted(rows.items(), key=lambda one: (one[0][0] is not True, -len(one[1]), one[1]))
-    for (fits, reasons), names in order:
-        table.add_row(str(len(names)), _MARKS[fits], _some(names), "\n".join(reasons))
+    order = sorted(groups.values(), key=lambda one: (one[0].fits is not True, -len(one)))
+    for group in order[:_ROWS]:
+        names = _some([one.node for one in group])
+        table.add_row(str(len(group)), _MARKS[group[0].fits], names, "\n".join(_reasons(group)))
+    rest = sum(len(group) for group in order[_ROWS:])
+    if rest:
+        table.add_row(str(rest), "", "more", "for other sets of reasons: -o json has them all")
     return table
 
 
-def _reasons(node: NodeShape) -> Iterator[str]:
-    for one in node.refusals:
-        yield f"{one.filter}: {_detail(one)}"
-    for doubt in node.doubts:
+def _alike(node: NodeShape) -> tuple[object, ...]:
+    """What nodes of a row have in common: reasons, not amounts nor the pods that are there."""
+    return (
+        node.fits,
+        *((one.filter, one.resource or gist(one.reason, one.detail)) for one in node.refusals),
+        *((one.filter, one.missing) for one in node.doubts),
+    )
+
+
+def _reasons(group: Sequence[NodeShape]) -> Iterator[str]:
+    for at, one in enumerate(group[0].refusals):
+        yield f"{one.filter}: {_detail(one, [node.refusals[at] for node in group])}"
+    for doubt in group[0].doubts:
         yield f"{doubt.filter}: cannot be told, {doubt.missing}"
 
 
-def _detail(one: RefusalShape) -> str:
-    if one.resource is None or one.requested is None or one.free is None:
-        return one.detail
-    held = f"wants {amount(one.resource, one.requested)}, {amount(one.resource, one.free)} free"
-    return f"{one.detail} ({held})"
+def _detail(one: RefusalShape, all_: Sequence[RefusalShape]) -> str:
+    """Of several nodes the largest amount that is free."""
+    if one.resource is None or one.requested is None:
+        return one.detail if len(all_) == 1 else gist(one.reason, one.detail)
+    free = {other.free or 0 for other in all_}
+    most = "at most " if len(free) > 1 else ""
+    wanted, held = amount(one.resource, one.requested), amount(one.resource, max(free))
+    return f"{one.detail} (wants {wanted}, {most}{held} free)"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from pydantic import Field
 from clusteraudit.model.cluster import Cluster
 from clusteraudit.model.rows import PodRow
 from clusteraudit.report.shapes import SCHEMA_VERSION, Inputs, Shape
-from clusteraudit.simulate.filters.kit import NOT_MODELLED, Refusal
+from clusteraudit.simulate.filters.kit import NOT_MODELLED, Refusal, gist
 from clusteraudit.simulate.preemption import Candidate, Preemption, preemption
 from clusteraudit.simulate.remedies import Remedy, remedies
 from clusteraudit.simulate.schedule import Verdict, verdicts
@@ -200,7 +200,9 @@ def _summary(said: Sequence[Verdict]) -> str:
         parts.append(f"cannot be told of {_nodes(maybe)}")
     if not parts:
         parts.append(f"fits on none of {_nodes(len(said))}")
-    details = Counter(detail for one in said for detail in {r.detail for r in one.refusals})
+    details = Counter(
+        detail for one in said for detail in {gist(r.reason, r.detail) for r in one.refusals}
+    )
     common = sorted(details.items(), key=lambda one: (-one[1], one[0]))[:4]
     why = "; ".join(f"{detail} on {number}" for detail, number in common)
     return ", ".join(parts) + (f": {why}" if why else "")

@@ -4,7 +4,8 @@ from collections import Counter
 
 from clusteraudit.model.cluster import Cluster, derived
 from clusteraudit.model.rows import ClaimRow, NodeRow, PodRow
-from clusteraudit.simulate.filters.kit import Constraints, Refusal
+from clusteraudit.simulate.filters.kit import Constraints, Refusal, gist
+from clusteraudit.simulate.filters.node_resources_fit import NAME as NODE_RESOURCES_FIT
 from clusteraudit.simulate.schedule import Verdict, admits, verdicts
 from clusteraudit.simulate.snapshot import snapshot
 
@@ -37,5 +38,7 @@ def refusals(cluster: Cluster, pod: PodRow) -> tuple[tuple[str, int], ...]:
 def _first(verdict: Verdict) -> str:
     """The first filter's reason; of resources, all of which too little is free."""
     first = verdict.refusals[0]
+    if first.filter != NODE_RESOURCES_FIT:
+        return gist(first.reason, first.detail)
     lacks = [one.resource for one in verdict.refusals if one.filter == first.filter]
-    return f"too little {' and '.join(lacks)}" if first.resource else first.detail
+    return f"too little {' and '.join(lacks)}"

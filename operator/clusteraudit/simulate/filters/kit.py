@@ -29,6 +29,18 @@ class Refusal(msgspec.Struct, frozen=True, gc=False):
     free: int | None = None
 
 
+_GISTS = {
+    "PodAntiAffinity": "a pod is there that it keeps away from",
+    "ExistingPodAntiAffinity": "a pod is there that keeps it away",
+    "TopologySkew": "too many such pods are there already",
+}
+
+
+def gist(reason: str, detail: str) -> str:
+    """A detail without the names that differ from node to node."""
+    return _GISTS.get(reason, detail)
+
+
 class Doubt(msgspec.Struct, frozen=True, gc=False):
     """A filter that cannot tell: what it would have to know."""
 
