@@ -60,12 +60,14 @@ def _pods(row: WorkloadRow, document: WorkloadDoc) -> Iterator[PodRow]:
 
 
 def _claims(pod: str, workload: str, number: int, document: WorkloadDoc) -> Iterator[str]:
+    """A claim template takes the place of a volume of its name (`stateful_set_utils.go`)."""
     template = document.spec.template
     volumes = template.spec.volumes if template else []
+    made = [claim.metadata.name for claim in document.spec.volume_claim_templates]
     for volume in volumes:
-        if volume.persistent_volume_claim:
+        if volume.persistent_volume_claim and volume.name not in made:
             yield volume.persistent_volume_claim.claim_name
-    for claim in document.spec.volume_claim_templates:
-        yield f"{claim.metadata.name}-{workload}-{number}"
+    for name in made:
+        yield f"{name}-{workload}-{number}"
     if template:
         yield from ephemeral_claims(pod, template.spec)

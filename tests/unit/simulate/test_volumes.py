@@ -6,7 +6,10 @@ import pytest
 
 from clusteraudit.model import build
 from clusteraudit.model.build import Manifest
-from support.placing import HOST, ZONE, said
+from clusteraudit.simulate.schedule import verdict
+from clusteraudit.simulate.snapshot import snapshot
+from support.clusters import changes_of
+from support.placing import HOST, ZONE, cluster_of, pod_of, said
 
 NODE = build.node("n", zone="a")
 DISK = "disk.example.com"
@@ -260,3 +263,17 @@ def test_disks_that_are_not_shared(
 def test_what_would_have_to_be_known_is_named(kind: str, objects: list[Manifest]) -> None:
     found = said(new("data"), NODE, *objects, partial=kind)
     assert set(found) == {f"{kind}?"}
+
+
+def test_a_pod_that_only_a_template_promises_has_its_claims_made() -> None:
+    spec = {"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]}
+    made = build.stateful_set("db", spec=spec)
+    held = made["spec"]
+    assert isinstance(held, dict)
+    held["volumeClaimTemplates"] = [{"metadata": {"name": "data"}, "spec": {}}]
+    cluster = cluster_of(changes_of([NODE, made]))
+    pod = pod_of(cluster, "db-0")
+    assert pod.claims == ("data-db-0",)
+    found = verdict(snapshot(cluster), pod, "n")
+    assert found.fits is None
+    assert {one.missing for one in found.doubts} == {"PersistentVolumeClaim"}

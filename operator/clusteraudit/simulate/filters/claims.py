@@ -15,6 +15,8 @@ class Claims:
     """Claims that a pod names, those that its ephemeral volumes make, and which of them exist."""
 
     snapshot: Snapshot
+    synthetic: bool
+    """The pod is only promised by a template: its claims may be made with it."""
     named: tuple[str, ...]
     ephemeral: tuple[str, ...]
     found: Mapping[str, ClaimRow]
@@ -25,7 +27,7 @@ class Claims:
         split = len(pod.claims) - pod.template.ephemeral
         rows = (snapshot.cluster.find(ClaimRow, CLAIM, pod.namespace, one) for one in pod.claims)
         found = {row.name: row for row in rows if row}
-        return cls(snapshot, pod.claims[:split], pod.claims[split:], found)
+        return cls(snapshot, pod.synthetic, pod.claims[:split], pod.claims[split:], found)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -34,7 +36,7 @@ class Claims:
 
     def absent(self, plugin: str, name: str) -> Answer:
         """What a filter says of a claim that is not there."""
-        if self.snapshot.known(CLAIM):
+        if self.snapshot.known(CLAIM) and not self.synthetic:
             return Refusal(plugin, "ClaimNotFound", f"claim {name} does not exist")
         return Doubt(plugin, CLAIM)
 
