@@ -42,7 +42,8 @@ class Scene:
 
 def scene(seed: int, *, priorities: bool = False, pods: int = 32) -> Scene:
     """The scene of a seed."""
-    maker = _Maker(random.Random(seed), f"s{seed}", priorities=priorities)
+    stored = seed % 4 == 2  # every fourth is about volumes
+    maker = _Maker(random.Random(seed), f"s{seed}", priorities=priorities, stored=stored)
     return maker.make(seed, pods)
 
 
@@ -54,10 +55,11 @@ def thing(api_version: str, kind: str, name: str, namespace: str = "", **rest: A
 
 
 class _Maker:
-    def __init__(self, dice: random.Random, name: str, *, priorities: bool) -> None:
+    def __init__(self, dice: random.Random, name: str, *, priorities: bool, stored: bool) -> None:
         self.dice = dice
         self.name = name
         self.priorities = priorities
+        self.stored = stored
         self.spaces = (f"{name}-x", f"{name}-y")
         self.claims: list[tuple[str, str]] = []
         self.made: list[Object] = []
@@ -203,7 +205,7 @@ class _Maker:
         return thing("v1", "PersistentVolume", name, spec=spec)
 
     def _where(self) -> Object | None:
-        if self.maybe(0.25):
+        if self.maybe(0.7 if self.stored else 0.25):
             return None
         if self.maybe(0.4):
             return {"key": HOST, "values": self.dice.sample(self.hosts, 2)}
@@ -213,7 +215,7 @@ class _Maker:
         owner = f"{self.name}-wait"
         claim = self._request(space, name, owner)
         volume = self.volume(f"{space}-{name}", claim, owner, self._where())
-        if self.maybe(0.4):
+        if self.maybe(0.8 if self.stored else 0.4):
             volume["metadata"]["labels"] = {ZONE: "__".join(self.dice.sample(ZONES, 2))}
         yield from bind(claim, volume)
 
@@ -282,6 +284,8 @@ class _Maker:
         ]
         if not plain:
             asks += [self._claims, self._claims, self._claims, self._feature, self._gate]
+        if self.stored and not plain:
+            return [self._claims]
         return self.dice.sample(asks, self.dice.choice([0, 1, 1, 1, 2, 2]))
 
     def _resources(self) -> Object:
