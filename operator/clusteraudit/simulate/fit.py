@@ -1,12 +1,13 @@
 """Doors by which rules ask the placement engine: kept, made anew when what they read changes."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 from clusteraudit.model.cluster import Cluster, derived
 from clusteraudit.model.rows import ClaimRow, NodeRow, PodRow
 from clusteraudit.simulate.filters.kit import Constraints, Refusal, gist
 from clusteraudit.simulate.filters.node_resources_fit import NAME as NODE_RESOURCES_FIT
-from clusteraudit.simulate.schedule import Verdict, admits, verdicts
+from clusteraudit.simulate.schedule import admits, foremost
 from clusteraudit.simulate.snapshot import snapshot
 
 
@@ -31,14 +32,13 @@ def volumes_of(cluster: Cluster, pod: PodRow) -> tuple[str, ...]:
 @derived
 def refusals(cluster: Cluster, pod: PodRow) -> tuple[tuple[str, int], ...]:
     """How many nodes refuse the pod, by the first filter that does; most frequent first."""
-    counts = Counter(_first(one) for one in verdicts(snapshot(cluster), pod) if one.refusals)
+    counts = Counter(_words(one) for one in foremost(snapshot(cluster), pod))
     return tuple(sorted(counts.items(), key=lambda one: (-one[1], one)))
 
 
-def _first(verdict: Verdict) -> str:
-    """The first filter's reason; of resources, all of which too little is free."""
-    first = verdict.refusals[0]
+def _words(refusals: Sequence[Refusal]) -> str:
+    """The filter's reason; of resources, all of which too little is free."""
+    first = refusals[0]
     if first.filter != NODE_RESOURCES_FIT:
         return gist(first.reason, first.detail)
-    lacks = [one.resource for one in verdict.refusals if one.filter == first.filter]
-    return f"too little {' and '.join(lacks)}"
+    return f"too little {' and '.join(one.resource for one in refusals)}"

@@ -72,8 +72,10 @@ def _tried(
     number = 0
     for one in said:
         info = view.nodes[one.node]
+        if not all(leaves(refusal, info) for refusal in one.refusals):
+            continue
         lower = [other for other in info.pods if _lower(other, pod)]
-        if not lower or not all(leaves(refusal, info) for refusal in one.refusals):
+        if not lower:
             continue
         fork = view.fork()
         for other in lower:

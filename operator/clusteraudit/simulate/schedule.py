@@ -92,6 +92,15 @@ def verdict(snapshot: Snapshot, pod: PodRow, node: str) -> Verdict:
     return _verdict_of([(view, checks_of(view, pod)) for view in _views(snapshot, pod)], node)
 
 
+def foremost(snapshot: Snapshot, pod: PodRow) -> Iterator[list[Refusal]]:
+    """Of each node that refuses, what the first filter says that does, as the scheduler stops."""
+    views = [(view, checks_of(view, pod)) for view in _views(snapshot, pod)]
+    view, checks = views[0]
+    for name in _named(snapshot, _least(views), REFUSED):
+        if name in view.nodes:
+            yield _first(checks, view.nodes[name])
+
+
 def feasible(snapshot: Snapshot, pod: PodRow) -> Feasible:
     """Where a pod fits, without the reasons."""
     found = levels(snapshot, pod)
@@ -156,12 +165,19 @@ NODE_FILTERS: tuple[NodeFilter, ...] = (
 """Filters that a template and a node decide, in the scheduler's order."""
 
 
-def _node_filters(_: Snapshot, pod: PodRow) -> Check:
-    constraints = constraints_of(pod.template)
-    return Check(
-        lambda info: admits(constraints, info.node),
-        lambda columns: static_levels(columns, constraints),
-    )
+def _by_node(*filters: NodeFilter) -> Filter:
+    """Some of these filters as one; of all nodes at once, what all of them say."""
+
+    def asked(_: Snapshot, pod: PodRow) -> Check:
+        constraints = constraints_of(pod.template)
+
+        def each(info: NodeInfo) -> Iterator[Answer]:
+            for one in filters:
+                yield from one(constraints, info.node)
+
+        return Check(each, lambda columns: static_levels(columns, constraints))
+
+    return asked
 
 
 def static_levels(columns: Columns, constraints: Constraints) -> Levels:
@@ -189,7 +205,7 @@ def _unmodelled(_: Snapshot, pod: PodRow) -> Check | None:
 
 FILTERS: tuple[Filter, ...] = (
     scheduling_gates,
-    _node_filters,
+    _by_node(*NODE_FILTERS[:-1]),
     node_ports,
     node_resources_fit,
     volume_restrictions,
@@ -198,6 +214,7 @@ FILTERS: tuple[Filter, ...] = (
     volume_zone,
     pod_topology_spread,
     inter_pod_affinity,
+    _by_node(*NODE_FILTERS[-1:]),
     _unmodelled,
 )
 """Every filter, in the scheduler's order (`apis/config/v1/default_plugins.go`)."""
@@ -212,6 +229,14 @@ def level_of(said: Iterable[Answer]) -> int:
     if any(isinstance(one, Refusal) for one in held):
         return REFUSED
     return DOUBT if held else FITS
+
+
+def _first(checks: Iterable[Check], info: NodeInfo) -> list[Refusal]:
+    for check in checks:
+        said = [one for one in check.each(info) if isinstance(one, Refusal)]
+        if said:
+            return [one for one in said if one.filter == said[0].filter]
+    return []
 
 
 View = tuple[Snapshot, list[Check]]

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clusteraudit.model.rows import NodeRow, PodRow
-from clusteraudit.simulate.schedule import feasible, verdict, verdicts
+from clusteraudit.simulate.schedule import feasible, foremost, verdict, verdicts
 from clusteraudit.simulate.snapshot import Snapshot, snapshot
 from support.clusters import changes_of
 from support.placing import cluster_of
@@ -45,6 +45,17 @@ def test_columns_say_what_nodes_say_one_by_one(seed: int, partial: str) -> None:
         assert set(found.maybe) == {node for node, fits in said.items() if fits is None}
         if found.fits:
             view.add_pod(pod, found.fits[0])
+
+
+@settings(max_examples=50, deadline=None)
+@given(SEED)
+def test_the_first_filter_is_the_first_of_all(seed: int) -> None:
+    one = scene(seed, pods=4)
+    view = view_of(one)
+    for pod in pods_of(view, one):
+        refused = [found.refusals for found in verdicts(view, pod) if found.refusals]
+        firsts = [[r for r in every if r.filter == every[0].filter] for every in refused]
+        assert list(foremost(view, pod)) == firsts
 
 
 @settings(max_examples=50, deadline=None)

@@ -31,7 +31,7 @@ def inter_pod_affinity(snapshot: Snapshot, pod: PodRow) -> Check | None:
         doubted = missing and near.doubtful(info)
         if lacks and not doubted:
             yield lacks
-        yield from met
+        yield from dict.fromkeys(met)
         if missing and not met and (doubted or not lacks):
             yield Doubt(NAME, missing)
 
