@@ -180,6 +180,12 @@ def _by_node(*filters: NodeFilter) -> Filter:
     return asked
 
 
+def _declared(snapshot: Snapshot, pod: PodRow) -> Check | None:
+    """The last filter by node, which comes after all others."""
+    last = _by_node(*NODE_FILTERS[-1:])
+    return last(snapshot, pod) if pod.template.features else None
+
+
 def static_levels(columns: Columns, constraints: Constraints) -> Levels:
     """What the filters say of all nodes that a template and a node decide."""
     plain = msgspec.structs.replace(constraints, node_selector=(), node_affinity=None, node_name="")
@@ -214,7 +220,7 @@ FILTERS: tuple[Filter, ...] = (
     volume_zone,
     pod_topology_spread,
     inter_pod_affinity,
-    _by_node(*NODE_FILTERS[-1:]),
+    _declared,
     _unmodelled,
 )
 """Every filter, in the scheduler's order (`apis/config/v1/default_plugins.go`)."""
