@@ -393,6 +393,9 @@ def disagreements(said: Iterable[Verdict], outcome: Outcome) -> Iterator[str]:
             yield "gated, and no refusal says so"
         return
     for number, plugins in blamed(outcome.message):
-        refused = sum(any(r.filter in plugins for r in one.refusals) for one in held.values())
+        refused = sum(
+            any(said.filter in plugins for said in (*one.refusals, *one.doubts))
+            for one in held.values()
+        )
         if refused < (number or len(held)):
             yield f"{plugins} refuses {number or 'all'} nodes, {refused} of ours: {outcome.message}"

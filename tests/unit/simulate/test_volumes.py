@@ -133,6 +133,13 @@ def test_which_of_two_equal_volumes_a_claim_gets_is_chance() -> None:
     assert said(new("data", "more"), NODE, claim(), picky, STATIC, *volumes) == ["WhichVolume?"]
 
 
+def test_chance_among_volumes_of_one_class_says_nothing_of_another() -> None:
+    other = owner("other", "kubernetes.io/no-provisioner")
+    volumes = [volume("a"), volume("b")]
+    pair = [claim(), claim("more", "other", spec={"resources": {"requests": {"storage": "9Gi"}}})]
+    assert said(new("data", "more"), NODE, *pair, STATIC, other, *volumes) == ["NoMatchingVolume"]
+
+
 def driver(**spec: Any) -> Manifest:
     return build.thing("storage.k8s.io/v1", "CSIDriver", DISK, spec=spec)
 

@@ -38,11 +38,11 @@ class _Match:
 def placements(snapshot: Snapshot, waiting: Sequence[Waiting], node: NodeRow) -> Iterator[Answer]:
     """Why the claims cannot all be bound on a node; the smallest claim chooses first.
 
-    Which of two volumes of a size a claim gets is chance; then another claim may be left without
-    one, or not.
+    Which of two volumes of a size a claim gets is chance; then another claim of its class may be
+    left without one, or not.
     """
     chosen: set[str] = set()
-    tied = False
+    tied: set[str] = set()
     for one in sorted(waiting, key=lambda one: one.claim.size or 0):
         selected = one.claim.selected_node
         if selected and selected != node.name:
@@ -51,10 +51,10 @@ def placements(snapshot: Snapshot, waiting: Sequence[Waiting], node: NodeRow) ->
         match = _Match(None) if selected else _matching(snapshot, one.claim, node, chosen)
         if match.volume is not None:
             chosen.add(match.volume.name)
-            tied = tied or match.tied
+            tied |= {one.owner.name} if match.tied else set()
         else:
             for answer in _made(snapshot, one, node):
-                yield Doubt(NAME, "WhichVolume") if tied else answer
+                yield Doubt(NAME, "WhichVolume") if one.owner.name in tied else answer
 
 
 def _matching(snapshot: Snapshot, claim: ClaimRow, node: NodeRow, chosen: Container[str]) -> _Match:
