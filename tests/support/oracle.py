@@ -394,7 +394,8 @@ def disagreements(said: Iterable[Verdict], outcome: Outcome) -> Iterator[str]:
         return
     for number, plugins in blamed(outcome.message):
         refused = sum(
-            any(said.filter in plugins for said in (*one.refusals, *one.doubts))
+            any(said.filter in plugins for said in one.refusals)
+            or any(said.filter in plugins for said in one.doubts)
             for one in held.values()
         )
         if refused < (number or len(held)):
