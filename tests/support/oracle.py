@@ -5,6 +5,7 @@ volume controller and a driver would, and nothing else moves.
 """
 
 import functools
+import http.client
 import re
 import time
 import urllib.request
@@ -22,7 +23,7 @@ from clusteraudit.simulate.schedule import Verdict, verdicts
 from clusteraudit.simulate.snapshot import snapshot
 from clusteraudit.sources.gather import decode
 from clusteraudit.sources.translate import translate
-from controlplane import ControlPlane, wait
+from controlplane import ApiError, ControlPlane, wait
 from controlplane.components import API_SERVER, ETCD, SCHEDULER
 from support.scenes import HOST, ZONE, Object, Scene, bind, thing
 
@@ -158,7 +159,7 @@ class Stage:
         rest = [one for one in self.scene.objects if one["kind"] not in {"Node", "Pod"}]
         for one in rest:
             if one["kind"] == "Namespace":
-                self.plane.create([one])
+                self._namespace(one)
         self.plane.create([one for one in rest if one["kind"] != "Namespace"])
         self.plane.create(pods)
         self._standing(pods)
@@ -170,6 +171,14 @@ class Stage:
             self.learn(self.fetch(one))
         wait(lambda: self._known() == len(nodes), LONG, "the scheduler to know the nodes")
         return self
+
+    def _namespace(self, one: Object) -> None:
+        """Nothing deletes namespaces here: a scene that is replayed finds its own."""
+        try:
+            self.plane.create([one])
+        except ApiError as error:
+            if error.status != http.client.CONFLICT:
+                raise
 
     def _standing(self, pods: Iterable[Object]) -> None:
         self.plane.delete([one for one in pods if one["metadata"].get("finalizers")])
