@@ -22,6 +22,7 @@ _ROWS = 20
 _UNKNOWN = "?"
 _NONE = "-"
 _NAMES = 6
+_SKIPPED = 5
 
 
 def show(report: CapacityShape, console: Console) -> None:
@@ -30,8 +31,10 @@ def show(report: CapacityShape, console: Console) -> None:
         console.print(Text(_head(report), style="bold"))
         console.print(_resources(report))
         _lines(console, _causes(report))
-        console.print(_groups(report))
-        console.print(_shapes(report))
+        if report.groups:
+            console.print(_groups(report))
+        if report.shapes:
+            console.print(_shapes(report))
         _lines(console, (*_nodes(report), *_untold(report)))
     for line in capture.get().splitlines():  # rich fills lines up: what is piped on should not be
         console.file.write(line.rstrip() + "\n")
@@ -120,8 +123,15 @@ def _causes(report: CapacityShape) -> Iterator[str]:
 
 
 def _groups(report: CapacityShape) -> Table:
-    by = report.groups[0].by.upper() if report.groups else "GROUP"
-    table = _table(by, "NODES", "NEEDED", "CPU FREE", "FRAGM.", "MEMORY FREE", "FRAGM.")
+    table = _table(
+        report.groups[0].by.upper(),
+        "NODES",
+        "NEEDED",
+        "CPU FREE",
+        "FRAGM.",
+        "MEMORY FREE",
+        "FRAGM.",
+    )
     for group in _worst(report.groups):
         cpu, memory = (group.resources.get(name) for name in ("cpu", "memory"))
         table.add_row(
@@ -180,11 +190,17 @@ def _shapes(report: CapacityShape) -> Table:
 
 
 def _shape(one: FitShape, of: ClassShape) -> str:
-    """What it requests as people read it, and the labels that it wants."""
-    asked = (f"{name}={quantity(name, amount)}" for name, amount in one.requests.items())
-    words = [",".join(asked) or "no requests", *of.constraints.node_selector]
-    words += [" or ".join(of.constraints.node_affinity)] if of.constraints.node_affinity else []
-    return " ".join(words)
+    """What it requests as people read it, which of its kind it is, and where it may run."""
+    asked = ",".join(f"{name}={quantity(name, n)}" for name, n in one.requests.items())
+    _, mark, which = one.shape.partition("#")
+    wants = of.constraints
+    words = [
+        f"{asked or 'no requests'}{mark}{which}",
+        *wants.node_selector,
+        " or ".join(wants.node_affinity),
+        f"tolerates {', '.join(wants.tolerations)}" if wants.tolerations else "",
+    ]
+    return " ".join(word for word in words if word)
 
 
 def _nodes(report: CapacityShape) -> Iterator[str]:
@@ -214,7 +230,9 @@ def _untold(report: CapacityShape) -> Iterator[str]:
         yield "Could not tell:"
     for one in report.unknown:
         yield f"  {one.field}: not all is known of {', '.join(one.missing)}"
-    for skipped in report.inputs.skipped:
+    for skipped in report.inputs.skipped[:_SKIPPED]:
         yield f"  skipped {skipped.object or skipped.source}: {skipped.message}"
+    if len(report.inputs.skipped) > _SKIPPED:
+        yield f"  and {len(report.inputs.skipped) - _SKIPPED} more skipped: -o json has all"
     if report.inputs.partial:
         yield "If the input holds every object that exists, --complete lets more be told."

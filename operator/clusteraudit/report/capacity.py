@@ -24,11 +24,12 @@ from clusteraudit.report.capacity_shapes import (
 )
 from clusteraudit.report.shapes import Inputs
 from clusteraudit.simulate.answer import OF_ROOM, Answer
-from clusteraudit.simulate.bounds import EVIDENCE as OF_BOUNDS
-from clusteraudit.simulate.bounds import Bounds, Pin
+from clusteraudit.simulate.bounds import Bounds
 from clusteraudit.simulate.capacity import COMPUTE, Fit, Group, Measure
 from clusteraudit.simulate.filters.kit import Constraints
 from clusteraudit.simulate.pools import Place, places
+from clusteraudit.simulate.stock import EVIDENCE as OF_BOUNDS
+from clusteraudit.simulate.stock import Pin
 from clusteraudit.simulate.waste import Idle
 
 

@@ -1,29 +1,14 @@
-"""Which nodes accept a class of pods, whatever room they have: the one door to the filters.
-
-Nodes that differ in nothing that a constraint reads are asked once.
-"""
-
-from collections.abc import Iterable, Iterator
+"""Which nodes accept a class of pods, whatever room they have: the one door to the filters."""
 
 import msgspec
 import numpy as np
 
 from clusteraudit.model.cluster import Cluster, derived
 from clusteraudit.model.rows import NodeRow
-from clusteraudit.model.selectors import Labels
-from clusteraudit.model.tolerations import Taint
-from clusteraudit.simulate.filters.kit import Constraints, Refusal
+from clusteraudit.simulate.columns import REFUSED, Columns
+from clusteraudit.simulate.filters.kit import Constraints
 from clusteraudit.simulate.room import Mask
-from clusteraudit.simulate.schedule import admits
-
-
-class Face(msgspec.Struct, frozen=True, gc=False):
-    """What constraints can read of a node; kept apart, since allocatable and health move more."""
-
-    name: str
-    labels: Labels
-    taints: tuple[Taint, ...]
-    unschedulable: bool
+from clusteraudit.simulate.schedule import static_levels
 
 
 class Accepted:
@@ -46,50 +31,19 @@ class Accepted:
 
 
 @derived
-def faces(cluster: Cluster) -> tuple[Face, ...]:
-    """Every node, by name."""
+def faces(cluster: Cluster) -> tuple[NodeRow, ...]:
+    """Every node, by name, without what moves more often than what constraints read of it."""
     return tuple(
-        Face(one.name, one.labels, one.taints, one.unschedulable)
+        msgspec.structs.replace(one, ready=None, pressure=(), allocatable=(), capacity=())
         for one in sorted(cluster.all(NodeRow, "Node"), key=lambda one: one.name)
     )
 
 
 @derived
 def accepted(cluster: Cluster, asked: tuple[Constraints, ...]) -> Accepted:
-    """Nodes that no filter but room and volumes refuses, for each of these constraints."""
-    nodes = faces(cluster)
-    keys = sorted({key for one in asked for key in _keys(one)})
-    kinds: dict[object, int] = {}
-    of_node = [kinds.setdefault(_kind(node, keys), len(kinds)) for node in nodes]
-    first = dict(zip(reversed(of_node), reversed(nodes), strict=True))
-    patterns = [_row(first[kind]) for kind in range(len(kinds))]
-    index = np.array(of_node, dtype=np.intp)
-    return Accepted({one: _mask(one, patterns)[index] for one in asked})
+    """Nodes that no filter refuses which a template and a node decide: room and volumes aside.
 
-
-def _mask(constraints: Constraints, nodes: Iterable[NodeRow]) -> Mask:
-    """Where no filter refuses that a template and a node decide; what is in doubt is no refusal."""
-    answers = (admits(constraints, node) for node in nodes)
-    refused = [any(isinstance(one, Refusal) for one in said) for said in answers]
-    return ~np.array(refused, dtype=np.bool_)
-
-
-def _row(face: Face) -> NodeRow:
-    return NodeRow(
-        "", face.name, labels=face.labels, taints=face.taints, unschedulable=face.unschedulable
-    )
-
-
-def _keys(constraints: Constraints) -> Iterator[str]:
-    """Labels that constraints read; the node's name stands under the empty key."""
-    yield from (one.key for one in constraints.node_selector)
-    for term in constraints.node_affinity.terms if constraints.node_affinity else ():
-        yield from (one.key for one in term.expressions)
-        if term.fields:
-            yield ""
-
-
-def _kind(face: Face, keys: list[str]) -> object:
-    labels = dict(face.labels.pairs)
-    values = tuple(labels.get(key) if key else face.name for key in keys)
-    return (values, face.taints, face.unschedulable)
+    Where such a filter is in doubt the node counts as one that accepts: an upper bound.
+    """
+    columns = Columns(faces(cluster), ())
+    return Accepted({one: static_levels(columns, one) != REFUSED for one in asked})

@@ -5,8 +5,7 @@ from functools import cached_property
 
 from clusteraudit.model.cluster import Cluster
 from clusteraudit.model.rows import PodRow, UsageRow
-from clusteraudit.simulate.bounds import EVIDENCE as OF_BOUNDS
-from clusteraudit.simulate.bounds import Bounds, Stock, bounds, stock
+from clusteraudit.simulate.bounds import Bounds, bounds
 from clusteraudit.simulate.capacity import (
     COMPUTE,
     MAX_SHAPES,
@@ -18,6 +17,8 @@ from clusteraudit.simulate.capacity import (
 )
 from clusteraudit.simulate.fragmentation import Grouping
 from clusteraudit.simulate.pools import By, of_nodes
+from clusteraudit.simulate.stock import EVIDENCE as OF_BOUNDS
+from clusteraudit.simulate.stock import Stock, stock
 from clusteraudit.simulate.waste import Idle, idle
 from clusteraudit.simulate.workload import Workload
 

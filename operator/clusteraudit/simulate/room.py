@@ -47,12 +47,15 @@ def load(cluster: Cluster, name: str) -> Load:
     requested: dict[str, int] = {}
     limits: dict[str, int] = {}
     reclaimable: dict[str, int] = {}
-    for pod in cluster.bucket(PodRow, "pods_on", name):
-        held = (*pod.template.requests, (SLOTS, 1))
-        _add(requested, held)
-        _add(limits, pod.template.limits)
-        if pod.template.priority < 0:
-            _add(reclaimable, held)
+    pods = cluster.bucket(PodRow, "pods_on", name)
+    for pod in pods:
+        template = pod.template
+        _add(requested, template.requests)
+        _add(limits, template.limits)
+        if template.priority < 0:
+            _add(reclaimable, (*template.requests, (SLOTS, 1)))
+    if pods:
+        requested[SLOTS] = len(pods)
     return Load(_amounts(requested), _amounts(limits), _amounts(reclaimable))
 
 

@@ -4,7 +4,7 @@ One sample, of whenever metrics.k8s.io took it: never a base for sizing. A pod w
 says nothing, and is counted.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -29,8 +29,10 @@ class Idle(msgspec.Struct, frozen=True, gc=False):
         )
 
 
-def idle(pods: Iterable[PodRow], samples: Mapping[Key, UsageRow]) -> Idle:
+def idle(pods: Sequence[PodRow], samples: Mapping[Key, UsageRow]) -> Idle:
     """`sum of max(0, request - usage)` over those of the pods that have a sample."""
+    if not samples:
+        return Idle(unsampled=len(pods))
     cpu = memory = sampled = unsampled = 0
     for pod in pods:
         sample = samples.get(pod.key)

@@ -29,7 +29,7 @@ class Class(msgspec.Struct, frozen=True, gc=False):
     shape: Shape
     pods: int
     unmodelled: tuple[str, ...] = ()
-    """Filters that could refuse some of its pods and are not evaluated here."""
+    """Filters that could refuse some of its pods beyond what the class knows of."""
 
 
 Workload = tuple[Class, ...]
@@ -39,6 +39,14 @@ def label_of(requests: Amounts) -> str:
     """`cpu=500m,memory=1Gi`, exactly; a pod that requests nothing still takes a slot."""
     asked = tuple((name, amount) for name, amount in requests if amount) or ((SLOTS, 1),)
     return ",".join(f"{name}={canonical(name, amount)}" for name, amount in asked)
+
+
+def beyond(template: PodTemplate) -> tuple[str, ...]:
+    """Filters that can refuse such a pod and that no class knows of, by the scheduler's names.
+
+    They look at other pods, or at what the engine does not model.
+    """
+    return (*template.entangled, *template.unmodelled)
 
 
 @derived
@@ -99,7 +107,7 @@ def classes(templates: Iterable[tuple[PodTemplate, int]]) -> Workload:
         if number > 0:
             shape = shape_of(template)
             pods[shape] = pods.get(shape, 0) + number
-            unmodelled.setdefault(shape, set()).update((*template.unmodelled, *template.entangled))
+            unmodelled.setdefault(shape, set()).update(beyond(template))
     order = sorted(pods, key=lambda one: (-pods[one], one.requests, str(one.constraints)))
     return tuple(
         Class(name, shape, pods[shape], tuple(sorted(unmodelled[shape])))

@@ -38,6 +38,18 @@ def pins(said: CapacityShape) -> dict[str, str]:
     return {one.node: one.pinned.reason for one in said.nodes if one.pinned}
 
 
+def apart(app: str, *, on: str = "n1", **spec: object) -> Manifest:
+    """A pod whose placement other pods decide."""
+    return build.pod(app, app=app, owner=build.owned_by("ReplicaSet", app), on=on, spec=spec)
+
+
+def anti(app: str) -> dict[str, object]:
+    """Away from nodes with pods of an app."""
+    selector = {"matchLabels": {"app": app}}
+    term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": selector}
+    return {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+
+
 def test_pods_that_fit_on_fewer_nodes() -> None:
     assert bounds(*nodes(4), *small_pods([1, 1, 1, 1])) == (1, 1, ["n1", "n2", "n3"])
 
@@ -94,16 +106,32 @@ def test_a_node_that_takes_no_pods_is_not_counted() -> None:
             [build.pod("db", owner=build.owned_by("StatefulSet", "db"), on="n1", claim="data")],
         ),
         (
-            "Unmodelled",
+            "NodePorts",
             [
-                build.pod(
+                apart(
                     "net",
-                    owner=build.owned_by("ReplicaSet", "net"),
-                    on="n1",
-                    spec={"schedulerName": "other"},
+                    containers=[{"name": "a", "ports": [{"containerPort": 80, "hostPort": 80}]}],
                 )
             ],
         ),
+        ("InterPodAffinity", [apart("apart", affinity=anti("apart"))]),
+        (
+            "PodTopologySpread",
+            [
+                apart(
+                    "spread",
+                    topologySpreadConstraints=[
+                        {
+                            "maxSkew": 1,
+                            "topologyKey": "kubernetes.io/hostname",
+                            "whenUnsatisfiable": "DoNotSchedule",
+                            "labelSelector": {"matchLabels": {"app": "spread"}},
+                        }
+                    ],
+                )
+            ],
+        ),
+        ("DynamicResources", [apart("dra", resourceClaims=[{"name": "gpu"}])]),
     ],
 )
 def test_what_may_not_move_pins_its_node(reason: str, more: list[Manifest]) -> None:
@@ -131,6 +159,17 @@ def test_a_local_volume_pins_and_a_zonal_one_does_not() -> None:
     assert pins(free) == {}
     assert free.node_bounds is not None
     assert free.node_bounds.removable == ["n1", "n2"]
+
+
+def test_a_pod_does_not_go_where_another_keeps_it_away() -> None:
+    alone = apart("alone", affinity=anti("web"))
+    web, other = apart("web", on="n0"), apart("other", on="n0")
+    away = asked(cluster_of([*nodes(2), alone, web])).node_bounds
+    near = asked(cluster_of([*nodes(2), alone, other])).node_bounds
+    assert away is not None
+    assert near is not None
+    assert (away.upper, away.removable) == (2, [])
+    assert (near.upper, near.removable) == (1, ["n0"])
 
 
 def test_static_pods_of_every_node_are_the_nodes_own() -> None:

@@ -84,6 +84,16 @@ def test_zero_is_no_request_and_constraints_tell_apart() -> None:
     ]
 
 
+def test_what_admission_adds_makes_no_other_class() -> None:
+    added = [
+        {"key": f"node.kubernetes.io/{key}", "operator": "Exists", "effect": "NoExecute"}
+        for key in ("not-ready", "unreachable")
+    ]
+    admitted = pod("a", {"cpu": 1})
+    admitted["spec"]["tolerations"] = [{**one, "tolerationSeconds": 300} for one in added]  # type: ignore[index]
+    assert [one.pods for one in workload(cluster_of([admitted, pod("b", {"cpu": 1})]))] == [2]
+
+
 @pytest.mark.parametrize(
     ("amounts", "label"),
     [

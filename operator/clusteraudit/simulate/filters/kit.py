@@ -83,10 +83,23 @@ class Shape(msgspec.Struct, frozen=True, gc=False):
 
 
 def shape_of(template: PodTemplate) -> Shape:
-    """The shape of a template; a request of 0 is none."""
-    asked = tuple((name, amount) for name, amount in template.requests if amount)
-    return Shape(asked, constraints_of(template))
+    """The shape of a template; a request of 0 is none.
 
+    Without the tolerations that admission gives to every pod and no template has: they admit to no
+    node, since where they matter the same taint is there as NoSchedule too.
+    """
+    asked = tuple((name, amount) for name, amount in template.requests if amount)
+    chosen = tuple(one for one in template.tolerations if not _of_every_pod(one))
+    made = constraints_of(template)
+    return Shape(asked, msgspec.structs.replace(made, tolerations=chosen))
+
+
+def _of_every_pod(one: Toleration) -> bool:
+    """As the admission plugin DefaultTolerationSeconds adds it."""
+    return one.key in _LOST and one.operator == "Exists" and one.effect == "NoExecute"
+
+
+_LOST = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 
 NodeFilter = Callable[[Constraints, NodeRow], Iterator[Answer]]
 
