@@ -124,8 +124,9 @@ def test_an_invalid_spec_says_what_to_change(plane: ControlPlane, operator: Oper
     plane.apply([report(**{**SPEC, "rules": [wrong]})])
 
     def told() -> str:
-        conditions = status_of(plane).get("conditions", [])
-        return next((c["message"] for c in conditions if c["type"] == "SpecValid"), "")
+        conditions = {one["type"]: one for one in status_of(plane).get("conditions", [])}
+        valid = conditions.get("SpecValid", {})
+        return valid["message"] if valid.get("status") == "False" else ""
 
     message = plane.wait(told, 20, "SpecValid to be false")
     assert "spec.rules[CMP102].settings.forSeconds" in message
