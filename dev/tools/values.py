@@ -204,12 +204,12 @@ class Values(Group):
 PRESETS: tuple[dict[str, Any], ...] = (
     {
         "nodes": 100,
-        "resources": {"requests": {"cpu": "50m", "memory": "160Mi"}, "limits": {"memory": "256Mi"}},
+        "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "256Mi"}},
     },
     {
         "nodes": 1000,
         "resources": {
-            "requests": {"cpu": "100m", "memory": "224Mi"},
+            "requests": {"cpu": "100m", "memory": "192Mi"},
             "limits": {"memory": "384Mi"},
         },
     },
