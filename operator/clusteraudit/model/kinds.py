@@ -158,8 +158,10 @@ def _nominated(row: Row) -> Hashable | None:
     return None
 
 
-def _capacity_of(row: Row) -> Hashable | None:
-    return row.storage_class if isinstance(row, provisioning.StorageCapacityRow) else None
+def _storage_class(row: Row) -> Hashable | None:
+    if isinstance(row, rows.VolumeRow | provisioning.StorageCapacityRow):
+        return row.storage_class
+    return None
 
 
 def _attached_to(row: Row) -> Hashable | None:
@@ -179,7 +181,8 @@ INDEXES: Mapping[str, Index] = {
     "repelling": Index(("Pod",), _repelling),
     "assumed_on": Index(("Pod",), _assumed),
     "nominated": Index(("Pod",), _nominated),
-    "capacities_of_class": Index(("CSIStorageCapacity",), _capacity_of),
+    "volumes_of_class": Index(("PersistentVolume",), _storage_class),
+    "capacities_of_class": Index(("CSIStorageCapacity",), _storage_class),
     "attachments_on": Index(("VolumeAttachment",), _attached_to),
     "policies_in": Index(("NetworkPolicy",), _namespace),
     "budgets_in": Index(("PodDisruptionBudget",), _namespace),
