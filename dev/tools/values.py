@@ -139,7 +139,7 @@ class Dashboard(Group):
 
 
 class NetworkPolicy(Group):
-    """A NetworkPolicy for the pod: in to its ports, out to the API server."""
+    """A NetworkPolicy for the pod: in to its ports, out to the API server and DNS."""
 
     enabled: bool = Field(default=False, description="Whether the chart makes it.")
     scrapers: list[Free] = Field(
@@ -189,7 +189,7 @@ class Values(Group):
     )
     network_policy: NetworkPolicy = Field(
         NetworkPolicy(),
-        description="A NetworkPolicy: in to the pod's ports, out to the API server.",
+        description="A NetworkPolicy: in to the pod's ports, out to the API server and DNS.",
     )
     labels: Words = Field({}, description="Labels of all objects.")
     annotations: Words = Field({}, description="Annotations of all objects.")
@@ -204,12 +204,12 @@ class Values(Group):
 PRESETS: tuple[dict[str, Any], ...] = (
     {
         "nodes": 100,
-        "resources": {"requests": {"cpu": "50m", "memory": "160Mi"}, "limits": {"memory": "256Mi"}},
+        "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "256Mi"}},
     },
     {
         "nodes": 1000,
         "resources": {
-            "requests": {"cpu": "100m", "memory": "224Mi"},
+            "requests": {"cpu": "100m", "memory": "192Mi"},
             "limits": {"memory": "384Mi"},
         },
     },

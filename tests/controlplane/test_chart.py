@@ -36,6 +36,9 @@ from support.charts import EVERYTHING
 
 CRD = f"{PLURAL}.{GROUP}"
 RULE = next(one for one in catalogue() if one.name == "budget-blocks-drain")
+DNS = next(one for one in catalogue() if one.name == "egress-cuts-dns")
+GUARD_RAILS = next(one.code for one in catalogue() if one.name == "namespace-without-guard-rails")
+"""What a namespace has besides is its owner's, not the chart's."""
 SPEC = {"spec": {"publishInterval": 1}}
 INSTALLED = 30.0
 """Seconds within which the first report must be there on an empty cluster; it takes about five."""
@@ -164,6 +167,25 @@ def test_what_is_switched_off_goes(plane: ControlPlane) -> None:
 
     install(plane)
     assert plane.kubectl("get", optional, "-n", NAMESPACE, "-l", LABEL, "-o", "name") == ""
+
+
+def test_the_audit_finds_nothing_in_its_own_chart(plane: ControlPlane, tmp_path: Path) -> None:
+    """With the DNS of a cluster there, and every rule at once."""
+    prepare(plane)
+    apply(plane, stage.broken(DNS))
+    values = {"report": {"spec": {"publishInterval": 1, "rules": stage.eager(catalogue())}}}
+    kubeconfig = install(plane, **values, networkPolicy={"enabled": True})
+    with Operator(kubeconfig, tmp_path / "log"):
+        codes = plane.wait(lambda: found_in(plane, DNS.name), 60, "a finding in an example")
+        assert DNS.code in codes
+        assert found_in(plane, NAMESPACE) - {GUARD_RAILS} == set()
+    apply(plane, stage.mended(DNS))
+
+
+def found_in(plane: ControlPlane, namespace: str) -> set[str]:
+    """Codes of the rules that find something in a namespace, or in how it is set up."""
+    objects = ((one["rule"], one["object"]) for one in status_of(plane).get("findings", []))
+    return {code for code, one in objects if namespace in {one.get("namespace"), one["name"]}}
 
 
 def older(folder: Path) -> Path:

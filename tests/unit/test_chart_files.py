@@ -22,6 +22,7 @@ def test_the_chart_is_of_this_version() -> None:
     assert about["appVersion"] == project["version"]
     assert about["version"] == re.sub(r"\.dev", "-dev.", project["version"])
     assert about["description"] == project["description"]
+    assert f"cluster-audit:{about['appVersion']}" in (ROOT / "docs" / "install.md").read_text()
 
 
 def test_every_value_is_there_once_with_a_sentence() -> None:
