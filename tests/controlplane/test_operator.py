@@ -51,6 +51,9 @@ def operator(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     assert "Traceback" not in text, text
 
 
+INVALID = ("SpecValid", "False")
+
+
 def findings(plane: ControlPlane, name: str = "cluster") -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = status_of(plane, name).get("findings", [])
     return found
@@ -125,7 +128,8 @@ def test_an_invalid_spec_says_what_to_change(plane: ControlPlane, operator: Oper
 
     def told() -> str:
         conditions = status_of(plane).get("conditions", [])
-        return next((c["message"] for c in conditions if c["type"] == "SpecValid"), "")
+        lost = (c["message"] for c in conditions if (c["type"], c["status"]) == INVALID)
+        return next(lost, "")
 
     message = plane.wait(told, 20, "SpecValid to be false")
     assert "spec.rules[CMP102].settings.forSeconds" in message
@@ -180,7 +184,11 @@ def test_a_right_that_is_taken_away_makes_its_rules_unknown(
         said = {one["rule"]: one["reasons"] for one in status_of(plane).get("unknown", [])}
         return said.get(rule.code) == ["PodDisruptionBudget: Forbidden"]
 
+    def stale() -> list[bool]:
+        return [True for one in about(plane, rule) if one.get("stale")]
+
     plane.wait(unknown, 40, f"{rule.name} to be unknown")
+    assert stale(), "what cannot be told is not resolved, by a restart neither"
     conditions = {one["type"]: one["status"] for one in status_of(plane)["conditions"]}
     assert conditions["InputsSynced"] == conditions["Complete"] == "False"
     assert {one["name"] for one in findings(plane)} >= {"pod-pending", "egress-cuts-dns"}
@@ -188,7 +196,7 @@ def test_a_right_that_is_taken_away_makes_its_rules_unknown(
     plane.api.patch(role, {"rules": role["rules"]})
     operator.stop()
     operator.start()
-    plane.wait(lambda: about(plane, rule), 40, "its findings to be back")
+    plane.wait(lambda: not stale(), 40, "its findings to be told of anew")
 
 
 def test_a_report_made_anew_is_filled_again(plane: ControlPlane, operator: Operator) -> None:
