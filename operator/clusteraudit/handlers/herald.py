@@ -128,7 +128,7 @@ class Herald:
         own = list(summary.call(before.words, now, report.name, at))
         room = min(self._bucket.tokens, MAX_EVENTS - len(old))
         kept = own[:room]
-        called = events.call(found[: room - len(kept)], result, catalogue, at)
+        called = events.call(found[: room - len(kept)], result, catalogue, report.name, at)
         new = (*called, *kept)
         entries = dict(events.heard(before, result, catalogue))
         said = Said(entries, frozenset(entries), words)
@@ -142,7 +142,7 @@ class Herald:
         """The status was written: what it calls for is due."""
         self._said, self._stored, self._at = call.said, as_stored(said), call.at
         self.version = version
-        self._bucket.take(len(call.new) + call.dropped)
+        self._bucket.take(len(call.new))
         self.dropped[Dropped.RATE] += call.dropped
         self._listed = {_key(one) for one in call.events}
         self._due |= {_key(one): one for one in call.new}
@@ -161,7 +161,8 @@ class Herald:
     async def _next(self) -> None:
         key, event = next(iter(self._due.items()))
         try:
-            self.sent[event.action] += await self._recorder.send(event)
+            news = await self._recorder.send(event)
+            self.sent[event.action] += news
         except DroppedError as error:
             self._give_up(event, error.why, error)
         except LaterError as error:
@@ -180,8 +181,8 @@ class Herald:
             self._give_up(event, Dropped.UNAVAILABLE, error)
             self._settle(key)
             return
-        if self._due.pop(key, None):
-            self._due[key] = event
+        for one in [each for each in self._due if each[0] == event.name]:
+            self._due[one] = self._due.pop(one)  # of one name the earlier stays the earlier
         wait = error.after or backoff(self._attempts[key] - 1, self._rng)
         await asyncio.sleep(min(wait, _LONGEST))
 
@@ -206,5 +207,5 @@ def _said(found: Stored) -> Said:
 
 def _latest(found: Stored) -> int:
     """The last moment for which the status called for an Event, or could have."""
-    moments: list[str] = [found.last_audit_time, *(one.at for one in stored.events(found))]
-    return max((epoch(one) for one in moments if one), default=0)
+    moments = [*(one.at for one in stored.events(found)), *stored.audited(found)]
+    return max((epoch(one) for one in moments), default=0)

@@ -6,7 +6,6 @@ each write of a whole story.
 """
 
 import asyncio
-import copy
 import json
 from collections import Counter
 from collections.abc import Callable
@@ -35,6 +34,7 @@ from clusteraudit.publish.recorder import Dropped, Recorder
 from clusteraudit.report.resource import MAX_EVENTS, Spec
 from clusteraudit.report.tuning import Tuned, tune
 from clusteraudit.rules.catalogue import Catalogue, catalogue
+from clusteraudit.rules.kit import ACTIONS
 from support.clusters import EVERYTHING, changes_of
 
 T = TypeVar("T")
@@ -63,7 +63,7 @@ class Api:
 
     async def get(self, path: str, shape: type[T], *_: Any, **__: Any) -> T:
         if path == REPORT:
-            return msgspec.convert(copy.deepcopy(self.report), shape)
+            return msgspec.json.decode(json.dumps(self.report), type=shape)
         name = path.rpartition("/")[2]
         if "/events/" in path:
             if name not in self.events:
@@ -127,7 +127,7 @@ class Api:
             {
                 name: one.get("series", {}).get("count", 1)
                 for name, one in self.events.items()
-                if one["regarding"]["kind"] != "ClusterAuditReport"
+                if one["action"] in ACTIONS.values()
             }
         )
 
@@ -371,6 +371,19 @@ async def test_a_server_that_refuses_for_now_is_asked_some_times() -> None:
     assert len(api.events) == 1
 
 
+async def test_what_happened_twice_meanwhile_is_counted_in_its_order() -> None:
+    api = Api()
+    life = Life(api)
+    for result in STORY[:5]:
+        await life.publish(result)
+    api.answers = [ApiError(500, "no")]
+    await life.send()
+    mark = STORY[1].entries[0].fingerprint
+
+    assert api.counts() == api.called_for()
+    assert api.counts()[f"{mark}.opened"] == 2
+
+
 async def test_one_that_is_refused_does_not_hold_up_the_others() -> None:
     api = Api()
     life = Life(api)
@@ -407,6 +420,19 @@ async def test_without_a_ledger_the_first_audit_is_the_baseline() -> None:
     again = Life(api)
     await again.publish(STORY[1])
     await again.send()
+    assert api.events == {}
+
+
+@pytest.mark.parametrize("field", [{"ledger": 7}, {"findings": [{"since": 7}]}, {"events": [1]}])
+async def test_a_status_that_makes_no_sense_is_none(field: dict[str, Any]) -> None:
+    api = Api()
+    await Life(api).publish(STORY[0])
+    api.report["status"] = {**api.report["status"], **field}
+    life = Life(api)
+    await life.publish(STORY[1])
+    await life.send()
+
+    assert len(api.statuses) == 2
     assert api.events == {}
 
 
