@@ -121,8 +121,14 @@ _WAITS = (build.deployment("search", cpu="2"), *build.pods_of("search", unschedu
     ),
 )
 def full_on_paper(cluster: Cluster, settings: FullOnPaperSettings) -> Iterator[Answer]:
+    nodes = {node.name: node for node in cluster.all(NodeRow, "Node")}
+    samples = {usage.name: usage for usage in cluster.all(UsageRow, "NodeMetrics")}
     for pool, names in pools(cluster):
-        full = [one for name in names for one in _full(cluster, name, settings)]
+        full = [
+            one
+            for name in names
+            for one in _full(cluster, nodes[name], samples.get(name), settings)
+        ]
         for resource in _RESOURCES:
             here = [one for one in full if one.resource == resource]
             idle = [one for one in here if one.idles(settings.used_permille)]
@@ -132,23 +138,23 @@ def full_on_paper(cluster: Cluster, settings: FullOnPaperSettings) -> Iterator[A
                 yield Unknown(pool_ref(pool), "FreshNodeMetrics")
 
 
-def _full(cluster: Cluster, name: str, settings: FullOnPaperSettings) -> Iterator[_Load]:
+def _full(
+    cluster: Cluster, node: NodeRow, sample: UsageRow | None, settings: FullOnPaperSettings
+) -> Iterator[_Load]:
     """Resources of which a node has next to nothing left that is not requested."""
-    node = cluster.find(NodeRow, "Node", "", name)
-    left = free(cluster, name)
+    left = free(cluster, node.name)
     for resource in _RESOURCES:
-        whole = amount_of(node.allocatable, resource) if node else 0
+        whole = amount_of(node.allocatable, resource)
         requested = whole - amount_of(left, resource)
         if whole and 1000 * requested >= settings.requested_permille * whole:
-            used = _used(cluster, name, resource, settings.fresh_seconds)
-            yield _Load(name, resource, requested, whole, used)
+            used = _used(cluster, sample, resource, settings.fresh_seconds)
+            yield _Load(node.name, resource, requested, whole, used)
 
 
-def _used(cluster: Cluster, name: str, resource: str, fresh: int) -> int | None:
-    usage = cluster.find(UsageRow, "NodeMetrics", "", name)
-    if usage is None or cluster.older(usage.at, fresh):
+def _used(cluster: Cluster, sample: UsageRow | None, resource: str, fresh: int) -> int | None:
+    if sample is None or cluster.older(sample.at, fresh):
         return None
-    return usage.cpu if resource == "cpu" else usage.memory
+    return sample.cpu if resource == "cpu" else sample.memory
 
 
 def _finding(cluster: Cluster, pool: str, among: int, idle: list[_Load]) -> Answer:
