@@ -124,8 +124,10 @@ def test_an_invalid_spec_says_what_to_change(plane: ControlPlane, operator: Oper
     plane.apply([report(**{**SPEC, "rules": [wrong]})])
 
     def told() -> str:
+        """What SpecValid says while it is false."""
         conditions = status_of(plane).get("conditions", [])
-        return next((c["message"] for c in conditions if c["type"] == "SpecValid"), "")
+        said = {c["type"]: c["message"] for c in conditions if c["status"] == "False"}
+        return str(said.get("SpecValid", ""))
 
     message = plane.wait(told, 20, "SpecValid to be false")
     assert "spec.rules[CMP102].settings.forSeconds" in message
