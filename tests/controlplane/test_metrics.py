@@ -38,7 +38,7 @@ def operator(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> I
     apply(plane, stage.everything())
     log = tmp_path_factory.mktemp("metrics") / "log"
     with Operator(kubeconfig, log) as running:
-        plane.wait(lambda: status_of(plane).get("score"), 40, "the first published report")
+        plane.wait(lambda: "score" in status_of(plane), 40, "the first published report")
         yield running
 
 
