@@ -67,9 +67,14 @@ class _Load(msgspec.Struct, frozen=True):
     """A node that is full by its requests, and what it uses; None where nobody tells."""
 
     node: str
+    resource: str
     requested: int
     allocatable: int
     used: int | None
+
+    def idles(self, permille: int) -> bool:
+        """Whether it uses no more than so much of what there is."""
+        return self.used is not None and 1000 * self.used <= permille * self.allocatable
 
 
 def _pool(cpu: str, *more: build.Manifest) -> tuple[build.Manifest, ...]:
@@ -116,40 +121,44 @@ _WAITS = (build.deployment("search", cpu="2"), *build.pods_of("search", unschedu
     ),
 )
 def full_on_paper(cluster: Cluster, settings: FullOnPaperSettings) -> Iterator[Answer]:
+    nodes = {node.name: node for node in cluster.all(NodeRow, "Node")}
+    samples = {usage.name: usage for usage in cluster.all(UsageRow, "NodeMetrics")}
     for pool, names in pools(cluster):
+        full = [
+            one
+            for name in names
+            for one in _full(cluster, nodes[name], samples.get(name), settings)
+        ]
         for resource in _RESOURCES:
-            full = [
-                one
-                for name in names
-                if (one := _load(cluster, name, resource, settings.fresh_seconds))
-                and 1000 * one.requested >= settings.requested_permille * one.allocatable
-            ]
-            idle = [
-                one
-                for one in full
-                if one.used is not None
-                and 1000 * one.used <= settings.used_permille * one.allocatable
-            ]
+            here = [one for one in full if one.resource == resource]
+            idle = [one for one in here if one.idles(settings.used_permille)]
             if idle:
-                yield _finding(cluster, pool, len(names), resource, idle)
-            elif any(one.used is None for one in full):
+                yield _finding(cluster, pool, len(names), idle)
+            elif any(one.used is None for one in here):
                 yield Unknown(pool_ref(pool), "FreshNodeMetrics")
 
 
-def _load(cluster: Cluster, name: str, resource: str, fresh: int) -> _Load | None:
-    node = cluster.find(NodeRow, "Node", "", name)
-    allocatable = amount_of(node.allocatable, resource) if node else 0
-    if not allocatable:
+def _full(
+    cluster: Cluster, node: NodeRow, sample: UsageRow | None, settings: FullOnPaperSettings
+) -> Iterator[_Load]:
+    """Resources of which a node has next to nothing left that is not requested."""
+    left = free(cluster, node.name)
+    for resource in _RESOURCES:
+        whole = amount_of(node.allocatable, resource)
+        requested = whole - amount_of(left, resource)
+        if whole and 1000 * requested >= settings.requested_permille * whole:
+            used = _used(cluster, sample, resource, settings.fresh_seconds)
+            yield _Load(node.name, resource, requested, whole, used)
+
+
+def _used(cluster: Cluster, sample: UsageRow | None, resource: str, fresh: int) -> int | None:
+    if sample is None or cluster.older(sample.at, fresh):
         return None
-    usage = cluster.find(UsageRow, "NodeMetrics", "", name)
-    if usage is None or cluster.older(usage.at, fresh):
-        used = None
-    else:
-        used = usage.cpu if resource == "cpu" else usage.memory
-    return _Load(name, allocatable - amount_of(free(cluster, name), resource), allocatable, used)
+    return sample.cpu if resource == "cpu" else sample.memory
 
 
-def _finding(cluster: Cluster, pool: str, among: int, resource: str, idle: list[_Load]) -> Answer:
+def _finding(cluster: Cluster, pool: str, among: int, idle: list[_Load]) -> Answer:
+    resource = idle[0].resource
     worst = min(idle, key=lambda one: (one.allocatable - one.requested, one.node))
     nodes = sorted(one.node for one in idle)
     waiting = _waiting(cluster, frozenset(nodes), resource)
