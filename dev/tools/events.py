@@ -23,7 +23,7 @@ about, so that `kubectl describe` of a workload, a node, a claim or a budget sho
 none of a NetworkPolicy; `kubectl events --for networkpolicy/NAME` does.) They follow the main
 report: its `namespaces` and `minSeverity` limit what is told. The first audit is the baseline and
 tells nothing. Events of nodes, and of the report itself, are in namespace `default`, where kubectl
-looks for them.
+looks for them. What is no object, such as a pool or a zone, is told of with the report.
 
 ```sh
 kubectl events -A --types=Warning               # the newest last

@@ -15,11 +15,13 @@ from typing import Any, Self
 from prometheus_client.parser import text_string_to_metric_families
 
 from clusteraudit.report.resource import PLURAL
-from clusteraudit.rules.kit import Severity
+from clusteraudit.rules.kit import ACTIONS, Severity
 from controlplane import ControlPlane
 from demo.operator import Operator, status_of
 
 Status = dict[str, Any]
+OF_FINDINGS = set(ACTIONS.values())
+"""Others are of the report's own conditions."""
 
 
 @dataclass
@@ -106,7 +108,7 @@ def counted(events: list[dict[str, Any]]) -> Counter[str]:
         {
             one["metadata"]["name"]: one.get("series", {}).get("count", 1)
             for one in events
-            if one["regarding"]["kind"] != "ClusterAuditReport"
+            if one["action"] in OF_FINDINGS
         }
     )
 
@@ -117,7 +119,7 @@ def open_by(events: list[dict[str, Any]]) -> set[str]:
     for one in events:
         mark, _, turn = one["metadata"]["name"].partition(".")
         when = one.get("series", {}).get("lastObservedTime") or one["eventTime"]
-        if one["regarding"]["kind"] != "ClusterAuditReport":
+        if one["action"] in OF_FINDINGS:
             last[mark] = max(last.get(mark, ("", "")), (when, turn))
     return {mark for mark, (_, turn) in last.items() if turn != "resolved"}
 

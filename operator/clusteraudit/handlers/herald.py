@@ -128,7 +128,7 @@ class Herald:
         own = list(summary.call(before.words, now, report.name, at))
         room = min(self._bucket.tokens, MAX_EVENTS - len(old))
         kept = own[:room]
-        called = events.call(found[: room - len(kept)], result, catalogue, at)
+        called = events.call(found[: room - len(kept)], result, catalogue, report.name, at)
         new = (*called, *kept)
         entries = dict(events.heard(before, result, catalogue))
         said = Said(entries, frozenset(entries), words)

@@ -11,8 +11,10 @@ from clusteraudit.audit.audit import AuditResult, order
 from clusteraudit.audit.ledger import Entry
 from clusteraudit.diagnose.chains import diagnose
 from clusteraudit.model.moments import rfc3339
-from clusteraudit.report.resource import Spec, StatusEvent
+from clusteraudit.model.rows import Ref
+from clusteraudit.report.resource import GROUP, KIND, VERSION, Spec, StatusEvent
 from clusteraudit.report.scan import reference
+from clusteraudit.report.shapes import ObjectReference
 from clusteraudit.report.status import shown
 from clusteraudit.rules.catalogue import Catalogue
 from clusteraudit.rules.kit import Rule, Turn
@@ -97,9 +99,9 @@ def _unheard(result: AuditResult, catalogue: Catalogue) -> set[str]:
 
 
 def call(
-    found: Iterable[News], result: AuditResult, catalogue: Catalogue, at: int
+    found: Iterable[News], result: AuditResult, catalogue: Catalogue, report: str, at: int
 ) -> Iterator[StatusEvent]:
-    """The Events of findings."""
+    """The Events of findings; of a place that is no object (a pool, a zone), of the report."""
     chosen = list(found)
     if not chosen:
         return
@@ -111,29 +113,38 @@ def call(
         cause = entries.get(next(iter(causes.get(one.entry.fingerprint, ())), ""))
         if rule:
             told = cause if one.turn in {Turn.OPENED, Turn.RAISED} else None
-            yield _event(one, rule, told, reasons.get(rule.code, ""), at)
+            kind, note = rule.event_kind(one.turn), _note(one, rule, told, reasons.get(rule.code))
+            subject = one.entry.finding.subject
+            yield StatusEvent(
+                name=f"{one.entry.fingerprint}.{one.transition}",
+                at=rfc3339(at),
+                type=kind.type,
+                reason=kind.reason,
+                action=kind.action,
+                regarding=reference(subject) if _is_object(subject) else the_report(report),
+                related=_related(subject, told),
+                note=note,
+            )
 
 
-def _event(one: News, rule: Rule, cause: Entry | None, reasons: str, at: int) -> StatusEvent:
-    kind = rule.event_kind(one.turn)
-    subject = one.entry.finding.subject
-    other = cause.finding.subject if cause and cause.finding.subject != subject else None
-    return StatusEvent(
-        name=f"{one.entry.fingerprint}.{one.transition}",
-        at=rfc3339(at),
-        type=kind.type,
-        reason=kind.reason,
-        action=kind.action,
-        regarding=reference(subject),
-        related=reference(other) if other else None,
-        note=_note(one, rule, cause, reasons),
-    )
+def the_report(name: str) -> ObjectReference:
+    """The reference to a report."""
+    return ObjectReference(api_version=f"{GROUP}/{VERSION}", kind=KIND, namespace="", name=name)
 
 
-def _note(one: News, rule: Rule, cause: Entry | None, reasons: str) -> str:
+def _is_object(subject: Ref) -> bool:
+    return bool(subject.api_version)
+
+
+def _related(subject: Ref, cause: Entry | None) -> ObjectReference | None:
+    other = cause.finding.subject if cause else subject
+    return reference(other) if other != subject and _is_object(other) else None
+
+
+def _note(one: News, rule: Rule, cause: Entry | None, reasons: str | None) -> str:
     """A sentence or three: what is wrong, why, what to do; the object stands beside it."""
-    entry = one.entry
-    said = entry.message.removeprefix(f"{entry.finding.subject}: ")
+    entry, subject = one.entry, one.entry.finding.subject
+    said = entry.message.removeprefix(f"{subject}: ") if _is_object(subject) else entry.message
     end = f"{_why(entry, cause)} {entry.remedy} ({rule.code}, {entry.severity})"
     match one.turn:
         case Turn.OPENED:

@@ -5,10 +5,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from clusteraudit.model.moments import rfc3339
-from clusteraudit.publish.events import fit
+from clusteraudit.publish.events import fit, the_report
 from clusteraudit.publish.stored import Stored
-from clusteraudit.report.resource import GROUP, KIND, VERSION, StatusEvent
-from clusteraudit.report.shapes import ObjectReference
+from clusteraudit.report.resource import GROUP, KIND, StatusEvent
 from clusteraudit.rules.kit import ACTIONS, LOOPS, EventKind, EventType, Severity
 
 _HEALTHY = "healthy"
@@ -106,14 +105,13 @@ def _note(topic: Topic, stored: Stored) -> str:
 
 
 def _event(mark: str, kind: EventKind, report: str, note: str, at: int) -> StatusEvent:
-    about = ObjectReference(api_version=f"{GROUP}/{VERSION}", kind=KIND, namespace="", name=report)
     return StatusEvent(
         name=mark,
         at=rfc3339(at),
         type=kind.type,
         reason=kind.reason,
         action=kind.action,
-        regarding=about,
+        regarding=the_report(report),
         related=None,
         note=note,
     )

@@ -35,6 +35,7 @@ from clusteraudit.publish.recorder import Dropped, Recorder
 from clusteraudit.report.resource import MAX_EVENTS, Spec
 from clusteraudit.report.tuning import Tuned, tune
 from clusteraudit.rules.catalogue import Catalogue, catalogue
+from clusteraudit.rules.kit import ACTIONS
 from support.clusters import EVERYTHING, changes_of
 
 T = TypeVar("T")
@@ -127,7 +128,7 @@ class Api:
             {
                 name: one.get("series", {}).get("count", 1)
                 for name, one in self.events.items()
-                if one["regarding"]["kind"] != "ClusterAuditReport"
+                if one["action"] in ACTIONS.values()
             }
         )
 

@@ -43,7 +43,7 @@ def broken(rule: Rule) -> tuple[Audit, AuditResult]:
 
 
 def called(before: Said, result: AuditResult, rules: Catalogue = ALL) -> list[StatusEvent]:
-    return list(call(news(before, result, rules, Spec()), result, rules, NOW))
+    return list(call(news(before, result, rules, Spec()), result, rules, "cluster", NOW))
 
 
 @each_rule
@@ -81,7 +81,9 @@ def test_notes_fit_and_read_as_sentences(rule: Rule) -> None:
     entry = first.entries[0]
     opened = next(one for one in told if one.name == f"{entry.fingerprint}.opened")
     assert entry.remedy in opened.note
-    assert str(entry.finding.subject) not in opened.note.partition("Cause:")[0].split(". ")[0]
+    assert (opened.regarding.kind == "ClusterAuditReport") == (
+        not entry.finding.subject.api_version
+    )
     assert any(f"{rule.reads[0]}: Forbidden" in one.note for one in told)
 
 
