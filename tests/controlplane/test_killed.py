@@ -23,6 +23,7 @@ from support.staged import AGAIN, RULES, SPEC, gone
 
 KILLS = int(os.environ.get("CLUSTER_AUDIT_TEST_KILLS", "6"))
 SEED = int(os.environ.get("CLUSTER_AUDIT_TEST_SEED", "1"))
+PATIENCE = 180
 LONGEST = 10.0
 """Seconds from a start to the next kill, at most: some lives never get to say anything."""
 
@@ -35,15 +36,15 @@ def test_killed_at_random_moments_it_loses_no_event_and_doubles_none(tmp_path: P
         plane.apply([report(**SPEC)])
         operator = Operator(kubeconfig, tmp_path / "log")
         with operator, History(plane) as history:
-            plane.wait(lambda: history.told, 60, "the baseline")
+            plane.wait(lambda: history.told, PATIENCE, "the baseline")
             steps = itertools.islice(_steps(plane, rng), max(KILLS, 2 * len(RULES)))
             _kill_during(list(steps), operator, rng)
             there = {one["metadata"]["name"] for one in plane.api.items("v1", "Namespace")}
             for rule in (one for one in RULES if one.name in there):
                 apply(plane, stage.mended(rule))
             for rule in RULES:
-                plane.wait(partial(gone, plane, rule), 90, f"{rule.name} to be gone")
-            plane.wait(lambda: agree(plane, operator, history), 90, "agreement")
+                plane.wait(partial(gone, plane, rule), PATIENCE, f"{rule.name} to be gone")
+            plane.wait(lambda: agree(plane, operator, history), PATIENCE, "agreement")
             sys.stdout.write(_summary(history))
     assert "Traceback" not in operator.log.read_text()
 

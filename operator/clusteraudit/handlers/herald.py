@@ -180,8 +180,8 @@ class Herald:
             self._give_up(event, Dropped.UNAVAILABLE, error)
             self._settle(key)
             return
-        if self._due.pop(key, None):
-            self._due[key] = event
+        for one in [each for each in self._due if each[0] == event.name]:
+            self._due[one] = self._due.pop(one)  # of one name the earlier stays the earlier
         wait = error.after or backoff(self._attempts[key] - 1, self._rng)
         await asyncio.sleep(min(wait, _LONGEST))
 

@@ -372,6 +372,19 @@ async def test_a_server_that_refuses_for_now_is_asked_some_times() -> None:
     assert len(api.events) == 1
 
 
+async def test_what_happened_twice_meanwhile_is_counted_in_its_order() -> None:
+    api = Api()
+    life = Life(api)
+    for result in STORY[:5]:
+        await life.publish(result)
+    api.answers = [ApiError(500, "no")]
+    await life.send()
+    mark = STORY[1].entries[0].fingerprint
+
+    assert api.counts() == api.called_for()
+    assert api.counts()[f"{mark}.opened"] == 2
+
+
 async def test_one_that_is_refused_does_not_hold_up_the_others() -> None:
     api = Api()
     life = Life(api)

@@ -55,6 +55,7 @@ def test_what_becomes_of_a_finding_is_told(rule: Rule) -> None:
     mended = audit.step(changes_of(example.mend), now=NOW)
     number = len(first.entries)
 
+    assert number
     assert turns(EMPTY, first) == ["opened"] * number
     assert turns(said(first), first) == []
     assert turns(said(first), lost) == ["unknown"] * number
