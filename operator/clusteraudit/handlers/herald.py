@@ -2,7 +2,7 @@
 
 They are called for in the status itself (`status.events`), so status and Events are one write; what
 is called for is sent until it is known to be sent, by this life of the operator or the next, and
-sending it twice changes nothing. See docs/decisions/0003-events.md.
+sending it twice changes nothing. See docs/decisions/0004-events.md.
 """
 
 import asyncio
@@ -142,7 +142,7 @@ class Herald:
         """The status was written: what it calls for is due."""
         self._said, self._stored, self._at = call.said, as_stored(said), call.at
         self.version = version
-        self._bucket.take(len(call.new) + call.dropped)
+        self._bucket.take(len(call.new))
         self.dropped[Dropped.RATE] += call.dropped
         self._listed = {_key(one) for one in call.events}
         self._due |= {_key(one): one for one in call.new}
@@ -161,7 +161,8 @@ class Herald:
     async def _next(self) -> None:
         key, event = next(iter(self._due.items()))
         try:
-            self.sent[event.action] += await self._recorder.send(event)
+            news = await self._recorder.send(event)
+            self.sent[event.action] += news
         except DroppedError as error:
             self._give_up(event, error.why, error)
         except LaterError as error:
@@ -206,5 +207,5 @@ def _said(found: Stored) -> Said:
 
 def _latest(found: Stored) -> int:
     """The last moment for which the status called for an Event, or could have."""
-    moments: list[str] = [found.last_audit_time, *(one.at for one in stored.events(found))]
-    return max((epoch(one) for one in moments if one), default=0)
+    moments = [*(one.at for one in stored.events(found)), *stored.audited(found)]
+    return max((epoch(one) for one in moments), default=0)

@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
-from pydantic import ValidationError
 
 from clusteraudit.audit.ledger import Entry
 from clusteraudit.kube.session import Session
@@ -60,8 +59,13 @@ class _Meta(msgspec.Struct, frozen=True, rename="camel"):
     resource_version: str = ""
 
 
+class _Report(msgspec.Struct, frozen=True):
+    metadata: _Meta
+    status: msgspec.Raw = msgspec.Raw(b"null")
+
+
 class StoredReport(msgspec.Struct, frozen=True):
-    """A report as the API server has it."""
+    """A report as the API server has it; a status that cannot be read is none."""
 
     metadata: _Meta
     status: Stored | None = None
@@ -69,7 +73,10 @@ class StoredReport(msgspec.Struct, frozen=True):
 
 async def stored_report(session: Session, name: str) -> StoredReport:
     """Read a report; raises NotFoundError, ApiError, UnreachableError."""
-    return await session.get(f"{ROOT}/{name}", StoredReport)
+    found = await session.get(f"{ROOT}/{name}", _Report)
+    with contextlib.suppress(msgspec.DecodeError):
+        return StoredReport(found.metadata, msgspec.json.decode(found.status, type=Stored | None))
+    return StoredReport(found.metadata)
 
 
 def as_stored(said: Mapping[str, object]) -> Stored:
@@ -108,8 +115,17 @@ def entries(stored: Stored) -> Iterator[Entry]:
 def events(stored: Stored) -> Iterator[StatusEvent]:
     """The Events that it calls for."""
     for one in stored.events:
-        with contextlib.suppress(ValidationError):
-            yield StatusEvent.model_validate(one)
+        with contextlib.suppress(ValueError):
+            event = StatusEvent.model_validate(one)
+            epoch(event.at)
+            yield event
+
+
+def audited(stored: Stored) -> Iterator[str]:
+    """When the cluster was audited, if that is a moment."""
+    with contextlib.suppress(ValueError):
+        epoch(stored.last_audit_time)
+        yield stored.last_audit_time
 
 
 def cut(stored: Stored) -> bool:

@@ -6,7 +6,6 @@ each write of a whole story.
 """
 
 import asyncio
-import copy
 import json
 from collections import Counter
 from collections.abc import Callable
@@ -64,7 +63,7 @@ class Api:
 
     async def get(self, path: str, shape: type[T], *_: Any, **__: Any) -> T:
         if path == REPORT:
-            return msgspec.convert(copy.deepcopy(self.report), shape)
+            return msgspec.json.decode(json.dumps(self.report), type=shape)
         name = path.rpartition("/")[2]
         if "/events/" in path:
             if name not in self.events:
@@ -421,6 +420,19 @@ async def test_without_a_ledger_the_first_audit_is_the_baseline() -> None:
     again = Life(api)
     await again.publish(STORY[1])
     await again.send()
+    assert api.events == {}
+
+
+@pytest.mark.parametrize("field", [{"ledger": 7}, {"findings": [{"since": 7}]}, {"events": [1]}])
+async def test_a_status_that_makes_no_sense_is_none(field: dict[str, Any]) -> None:
+    api = Api()
+    await Life(api).publish(STORY[0])
+    api.report["status"] = {**api.report["status"], **field}
+    life = Life(api)
+    await life.publish(STORY[1])
+    await life.send()
+
+    assert len(api.statuses) == 2
     assert api.events == {}
 
 

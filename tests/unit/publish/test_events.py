@@ -215,7 +215,8 @@ def test_events_survive_in_the_status_and_what_makes_no_sense_is_left_out() -> N
     stored = as_stored(dump(made(result, View(Spec(), main=True, events=due))))
 
     assert tuple(events(stored)) == due
-    odd = msgspec.structs.replace(stored, events=[{"name": 1}, *stored.events])
+    late = {**stored.events[0], "at": "late"}
+    odd = msgspec.structs.replace(stored, events=[{"name": 1}, late, *stored.events])
     assert tuple(events(odd)) == due
     finding = msgspec.structs.replace(stored.findings[0], severity="odd")
     assert list(entries(msgspec.structs.replace(stored, findings=[finding]))) == []
