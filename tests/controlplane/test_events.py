@@ -113,7 +113,7 @@ def test_a_policy_that_cuts_more_is_worse(
 ) -> None:
     """Of itself, not by tuning: first DNS over TCP is cut off, then over UDP too."""
     rule = next(one for one in RULES if one.name == "egress-cuts-dns")
-    lock = next(one for one in stage.broken(rule) if one["kind"] == "NetworkPolicy")
+    lock = next(one for one in stage.broken(rule) if one["metadata"]["name"] == "lock")
     udp = [{"ports": [{"protocol": "UDP", "port": 53}]}]
     plane.apply([{**lock, "spec": {**lock["spec"], "egress": udp}}])
     plane.wait(lambda: severities(plane, rule) == {"info"}, PATIENCE, "only TCP")

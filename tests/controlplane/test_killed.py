@@ -24,7 +24,7 @@ from support.staged import AGAIN, RULES, SPEC, gone
 KILLS = int(os.environ.get("CLUSTER_AUDIT_TEST_KILLS", "6"))
 SEED = int(os.environ.get("CLUSTER_AUDIT_TEST_SEED", "1"))
 PATIENCE = 180
-LONGEST = 10.0
+LONGEST = 16.0
 """Seconds from a start to the next kill, at most: some lives never get to say anything."""
 
 
