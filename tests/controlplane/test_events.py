@@ -66,15 +66,15 @@ def event_of(plane: ControlPlane, finding: dict[str, Any], turn: str) -> dict[st
 
 
 def described(plane: ControlPlane, kind: str, name: str, namespace: str = "") -> str:
-    """The Events that `kubectl describe` shows; it shows none of a NetworkPolicy.
+    """The Events that `kubectl describe` shows; of some kinds it shows none, but can be asked.
 
     What is no object, a pool or a zone, is told of with the report.
     """
     where = ["-n", namespace] if namespace else []
     if kind in {"Pool", "Zone"}:
         return described(plane, "car", "cluster")
-    if kind == "NetworkPolicy":
-        return plane.kubectl("events", f"--for=networkpolicy/{name}", *where)
+    if kind in {"NetworkPolicy", "Namespace"}:
+        return plane.kubectl("events", f"--for={kind.lower()}/{name}", *where)
     return plane.kubectl("describe", kind, name, *where).partition("\nEvents:")[2]
 
 
