@@ -21,9 +21,9 @@ _HEAD = """# Events
 The operator tells what becomes of a finding in `events.k8s.io/v1` Events of the object that it is
 about, so that `kubectl describe` of a workload, a node, a claim or a budget shows them. (It shows
 none of a NetworkPolicy or a Namespace; `kubectl events --for namespace/NAME` does.) They follow the
-main report: its `namespaces` and `minSeverity` limit what is told. The first audit is the baseline and
-tells nothing. Events of nodes, and of the report itself, are in namespace `default`, where kubectl
-looks for them. What is no object, such as a pool or a zone, is told of with the report.
+main report: its `namespaces` and `minSeverity` limit what is told. The first audit is the baseline
+and tells nothing. Events of nodes, and of the report itself, are in namespace `default`, where
+kubectl looks for them. What is no object, such as a pool or a zone, is told of with the report.
 
 ```sh
 kubectl events -A --types=Warning               # the newest last
