@@ -47,7 +47,7 @@ same happens again while the Event is there, its `series` is counted up.
 
 Status and Events are one write: the status names the Events that it calls for (`status.events`)
 until they are known to be sent. So a restart, a crash at any moment, or a second replica neither
-loses nor doubles one ([how](decisions/0004-events.md)). What opens and closes between two writes of
+loses nor doubles one ([how](decisions/0003-events.md)). What opens and closes between two writes of
 the status (`publishInterval`) is told by neither.
 
 At most {BURST} Events go at once and {RATE:g} a second in the long run, worst first; what is over

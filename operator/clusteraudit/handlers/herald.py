@@ -2,7 +2,7 @@
 
 They are called for in the status itself (`status.events`), so status and Events are one write; what
 is called for is sent until it is known to be sent, by this life of the operator or the next, and
-sending it twice changes nothing. See docs/decisions/0004-events.md.
+sending it twice changes nothing. See docs/decisions/0003-events.md.
 """
 
 import asyncio

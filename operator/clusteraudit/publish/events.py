@@ -1,7 +1,7 @@
 """Events of findings, as values: which ones a new status calls for, after what the last one said.
 
 Levels are compared, not transitions counted: what was open by the last status that was accepted,
-and what is open now. See docs/decisions/0004-events.md.
+and what is open now. See docs/decisions/0003-events.md.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
