@@ -164,6 +164,8 @@ def _volume_class(row: Row) -> Hashable | None:
 
 def _capacity_of(row: Row) -> Hashable | None:
     return row.storage_class if isinstance(row, provisioning.StorageCapacityRow) else None
+
+
 def _attached_to(row: Row) -> Hashable | None:
     return row.node if isinstance(row, provisioning.AttachmentRow) else None
 
