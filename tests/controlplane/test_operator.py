@@ -51,9 +51,6 @@ def operator(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     assert "Traceback" not in text, text
 
 
-INVALID = ("SpecValid", "False")
-
-
 def findings(plane: ControlPlane, name: str = "cluster") -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = status_of(plane, name).get("findings", [])
     return found
@@ -127,9 +124,9 @@ def test_an_invalid_spec_says_what_to_change(plane: ControlPlane, operator: Oper
     plane.apply([report(**{**SPEC, "rules": [wrong]})])
 
     def told() -> str:
-        conditions = status_of(plane).get("conditions", [])
-        lost = (c["message"] for c in conditions if (c["type"], c["status"]) == INVALID)
-        return next(lost, "")
+        conditions = {one["type"]: one for one in status_of(plane).get("conditions", [])}
+        valid = conditions.get("SpecValid", {})
+        return valid["message"] if valid.get("status") == "False" else ""
 
     message = plane.wait(told, 20, "SpecValid to be false")
     assert "spec.rules[CMP102].settings.forSeconds" in message
@@ -197,7 +194,8 @@ def test_a_right_that_is_taken_away_makes_its_rules_unknown(
     plane.api.patch(role, {"rules": role["rules"]})
     operator.stop()
     operator.start()
-    plane.wait(lambda: not stale() and essence(plane) == before, 40, "all to be as it was")
+    as_before = "all to be as it was, and told of anew"
+    plane.wait(lambda: essence(plane) == before and not stale(), 40, as_before)
 
 
 def test_a_report_made_anew_is_filled_again(plane: ControlPlane, operator: Operator) -> None:
