@@ -4,7 +4,7 @@
 bound where something is in doubt: evidence that is missing, or what the engine does not model.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 import numpy as np
@@ -80,11 +80,8 @@ class Feasible(msgspec.Struct, frozen=True, gc=False):
 
 def verdicts(snapshot: Snapshot, pod: PodRow) -> tuple[Verdict, ...]:
     """The verdict of every node, by name; a pod that has a node is placed again."""
-    views = [(view, checks_of(view, pod)) for view in _views(snapshot, pod)]
-    fits = set(_named(snapshot, _least(views), FITS))
-    return tuple(
-        Verdict(name) if name in fits else _verdict_of(views, name) for name in snapshot.nodes
-    )
+    views = [_screened(view, checks_of(view, pod)) for view in _views(snapshot, pod)]
+    return tuple(_verdict(name, *(ask(name) for ask in views)) for name in snapshot.nodes)
 
 
 def verdict(snapshot: Snapshot, pod: PodRow, node: str) -> Verdict:
@@ -241,7 +238,7 @@ def _first(checks: Iterable[Check], info: NodeInfo) -> list[Refusal]:
     for check in checks:
         said = [one for one in check.each(info) if isinstance(one, Refusal)]
         if said:
-            return [one for one in said if one.filter == said[0].filter]
+            return list(dict.fromkeys(one for one in said if one.filter == said[0].filter))
     return []
 
 
@@ -275,12 +272,33 @@ def _levels(view: Snapshot, checks: list[Check]) -> Levels:
     return found
 
 
+def _screened(view: Snapshot, checks: list[Check]) -> Callable[[str], list[Answer]]:
+    """What the checks say of a node; those that let it pass, as its column tells, are not asked."""
+    columns, nodes = view.columns, view.nodes
+    asked = [
+        (check.each, check.levels(columns).tolist() if check.levels else None) for check in checks
+    ]
+
+    def ask(name: str) -> list[Answer]:
+        at, info = columns.index[name], nodes[name]
+        return [
+            answer
+            for each, levels in asked
+            if levels is None or levels[at] != FITS
+            for answer in each(info)
+        ]
+
+    return ask
+
+
 def _verdict_of(views: Sequence[View], node: str) -> Verdict:
     return _verdict(node, *(answers(checks, view.nodes[node]) for view, checks in views))
 
 
 def _verdict(name: str, now: list[Answer], *later: list[Answer]) -> Verdict:
     """That a pod would be missed which may have its node already is no refusal, only a doubt."""
+    if not now and not any(later):
+        return Verdict(name)
     missed = (
         Doubt(one.filter, "NominatedPod") if isinstance(one, Refusal) else one
         for answers in later

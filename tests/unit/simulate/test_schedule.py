@@ -39,7 +39,9 @@ def test_columns_say_what_nodes_say_one_by_one(seed: int, partial: str) -> None:
     one = scene(seed, pods=6)
     view = view_of(one, partial).fork()
     for pod in pods_of(view, one):
-        said = {name: verdict(view, pod, name).fits for name in view.nodes}
+        each = tuple(verdict(view, pod, name) for name in view.nodes)
+        assert verdicts(view, pod) == each
+        said = {one.node: one.fits for one in each}
         found = feasible(view, pod)
         assert set(found.fits) == {node for node, fits in said.items() if fits}
         assert set(found.maybe) == {node for node, fits in said.items() if fits is None}

@@ -23,7 +23,7 @@ def inter_pod_affinity(snapshot: Snapshot, pod: PodRow) -> Check | None:
     missing = _missing(snapshot, pod)
     if not (near.terms or away or missing):
         return None
-    keys = tuple(dict.fromkeys(key for key, _ in away))
+    keys = sorted({key for key, _ in away})
 
     def each(info: NodeInfo) -> Iterator[Answer]:
         lacks = near.lacking(info)
