@@ -1,6 +1,6 @@
 """The engine against the real scheduler: no pod that it calls unplaceable is ever bound.
 
-`CLUSTER_AUDIT_ORACLE_DECISIONS` makes more decisions, `CLUSTER_AUDIT_ORACLE_SEED` other ones, and
+`CLUSTER_AUDIT_ORACLE_DECISIONS` makes more decisions, `..._SEED` and `..._STEP` other ones, and
 `CLUSTER_AUDIT_ORACLE_REPLAY` asks again about the file of a failure.
 """
 
@@ -18,6 +18,7 @@ from support.trial import Trial, replay, shrink
 
 DECISIONS = int(os.environ.get("CLUSTER_AUDIT_ORACLE_DECISIONS", "500"))
 SEED = int(os.environ.get("CLUSTER_AUDIT_ORACLE_SEED", "1"))
+STEP = int(os.environ.get("CLUSTER_AUDIT_ORACLE_STEP", "1"))
 REPLAY = os.environ.get("CLUSTER_AUDIT_ORACLE_REPLAY")
 
 
@@ -30,9 +31,9 @@ def trial() -> Iterator[Trial]:
 
 
 def test_the_engine_agrees_with_the_scheduler(trial: Trial) -> None:
-    seeds = itertools.count(SEED)
+    seeds = itertools.count(SEED, STEP)
     trial.run(seeds, DECISIONS)
-    last = next(seeds) - 1
+    last = next(seeds) - STEP
     print(f"seeds {SEED} to {last}, {trial.discarded} discarded: {trial.tally}")
 
     if trial.failures:

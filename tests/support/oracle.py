@@ -31,8 +31,8 @@ GATES = "--feature-gates=TaintTolerationComparisonOperators=true"
 QUIET = "--disable-admission-plugins=StorageObjectInUseProtection,TaintNodesByCondition"
 PATIENCE = 5.0
 """Seconds until a pod that we say fits counts as refused: what it needs may be news to it."""
-LONG = 60.0
-"""Seconds for what must happen: the machine may be busy."""
+LONG, SHORT = 60.0, 20.0
+"""Seconds for what must happen, the machine may be busy; and for what may not."""
 SELECTED = "volume.kubernetes.io/selected-node"
 
 PLUGINS = {
@@ -261,30 +261,25 @@ class Stage:
 
     def settle(self, pod: Object, outcome: Outcome) -> None:
         """Let the decision stand in the model; a pod that found no node goes."""
-        if outcome.nominated:
-            self._evicted(pod)
-        elif outcome.node:
-            self._provision(pod)
-            self.learn(self.fetch(pod))
-        else:
+        if not (outcome.node or outcome.nominated):
             self.plane.delete([pod], grace=0)
-
-    def _evicted(self, pod: Object) -> None:
-        """The victims are gone at once: nothing keeps a pod whose grace is none.
-
-        The scheduler then decides anew, and may find that the node does not do after all.
-        """
-        self._provision(pod)
-        name = pod["metadata"]["name"]
-        placed = functools.partial(self._placed, pod)
+            return
         try:
-            wait(placed, LONG, f"{name} to take its victims' node", self.plane.check)
-        except TimeoutError:
+            self._carry_out(pod, evicts=bool(outcome.nominated))
+        except TimeoutError:  # what was chosen did not come about: the scheduler may think anew
             self.plane.delete([pod], grace=0)
         else:
             self.learn(self.fetch(pod))
-        for one in self.gone():
+        for one in self.gone() if outcome.nominated else ():
             self.forget(one)
+
+    def _carry_out(self, pod: Object, *, evicts: bool) -> None:
+        """Victims are gone at once: nothing keeps a pod whose grace is none."""
+        self._provision(pod)
+        if evicts:
+            name = pod["metadata"]["name"]
+            placed = functools.partial(self._placed, pod)
+            wait(placed, SHORT, f"{name} to take its victims' node", self.plane.check)
 
     def _placed(self, pod: Object) -> bool:
         return bool(self.fetch(pod)["spec"].get("nodeName"))
@@ -306,7 +301,7 @@ class Stage:
             annotations = found[0]["metadata"].get("annotations", {})
             return bool(self._bound_to(claim) or annotations.get(SELECTED))
 
-        wait(chosen, LONG, f"the scheduler to choose for claim {claim['metadata']['name']}")
+        wait(chosen, SHORT, f"the scheduler to choose for claim {claim['metadata']['name']}")
         current = found[0]
         volume = self._bound_to(claim) or self._make(current)
         bound = list(bind(current, volume))

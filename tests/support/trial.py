@@ -1,5 +1,6 @@
 """Trials of the engine against the real scheduler: scene after scene, and what went wrong."""
 
+import copy
 import json
 import os
 import tempfile
@@ -93,11 +94,31 @@ def _evictions(evicts: Preemption, outcome: Outcome) -> Iterator[str]:
 def clean(one: Object) -> Object:
     """An object as it can be created anew."""
     meta = {key: value for key, value in one["metadata"].items() if key not in DROPPED}
-    made = {**one, "metadata": meta}
+    made = copy.deepcopy({**one, "metadata": meta})
+    if one["kind"] == "Pod":
+        _unkeyed(made["spec"])
     if "claimRef" in made.get("spec", {}):
         reference = {k: v for k, v in made["spec"]["claimRef"].items() if k not in DROPPED}
         made["spec"] = {**made["spec"], "claimRef": reference}
     return made
+
+
+def _unkeyed(spec: Object) -> None:
+    """Without the keys that the server has merged into selectors already."""
+    affinity = spec.get("affinity", {})
+    required = "requiredDuringSchedulingIgnoredDuringExecution"
+    terms = [
+        term
+        for kind in ("podAffinity", "podAntiAffinity")
+        for term in affinity.get(kind, {}).get(required, [])
+    ]
+    for term in (*terms, *spec.get("topologySpreadConstraints", [])):
+        merged = {
+            one["key"] for one in (term.get("labelSelector") or {}).get("matchExpressions", [])
+        }
+        for keys in ("matchLabelKeys", "mismatchLabelKeys"):
+            if merged & set(term.get(keys, [])):
+                del term[keys]
 
 
 def replay(plane: ControlPlane, objects: Sequence[Object]) -> list[str]:
