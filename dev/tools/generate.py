@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clusteraudit.report.capacity_shapes import CapacityShape
+from clusteraudit.report.drill_shapes import DrillShape
 from clusteraudit.report.evictions import EvictionsShape
 from clusteraudit.report.explain import ExplainShape
 from clusteraudit.report.pages import pages
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 SHAPES: dict[str, type[BaseModel]] = {
     "capacity": CapacityShape,
+    "drill": DrillShape,
     "evictions": EvictionsShape,
     "explain": ExplainShape,
     "scan": ScanShape,

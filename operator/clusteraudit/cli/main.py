@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from clusteraudit.cli.capacity import capacity
+from clusteraudit.cli.drill import drill
 from clusteraudit.cli.errors import CommandError, Exit
 from clusteraudit.cli.evictions import evictions
 from clusteraudit.cli.explain import explain
@@ -29,6 +30,7 @@ app = typer.Typer(
 app.command()(scan)
 app.command()(evictions)
 app.command()(capacity)
+app.command()(drill)
 app.command()(explain)
 app.command()(snapshot)
 app.command()(rules)

@@ -139,6 +139,8 @@ class PodTemplate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Filters of the scheduler that could refuse it and that the engine does not evaluate."""
     local_data: bool = False
     """It has an emptyDir, whose content ends with the pod."""
+    grace: int = 30
+    """Seconds that it has to end; with 0 it is deleted without waiting for its node."""
 
     @property
     def entangled(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from clusteraudit.simulate.filters.kit import Constraints, Refusal, shape_of
 from clusteraudit.simulate.filters.volume_binding import reaches
 from clusteraudit.simulate.filters.volume_zone import in_zone
 from clusteraudit.simulate.fit import volumes_of
+from clusteraudit.simulate.node_zones import zone_of
 from clusteraudit.simulate.pools import LABELS
 from clusteraudit.simulate.schedule import admits
 
@@ -123,17 +124,27 @@ def _lasting(node: NodeRow) -> Iterator[Taint]:
     return (taint for taint in node.taints if not taint.key.startswith(_PASSING))
 
 
-def prospect(cluster: Cluster, pod: PodRow) -> Prospect | None:
-    """Whether a node may be on its way for a pod that waits; None where nobody would make one."""
+def prospect(
+    cluster: Cluster, pod: PodRow, *, without: frozenset[str] = frozenset()
+) -> Prospect | None:
+    """Whether a node may be on its way for a pod that waits; None where nobody would make one.
+
+    In the zones `without` nobody makes one.
+    """
     if pod.template.labels.get(_PROFILE):
         return Prospect(FARGATE, certain=True, known_size=True)
     shape = shape_of(pod.template)
-    return outlook(cluster, shape.requests, shape.constraints, volumes_of(cluster, pod))
+    volumes = volumes_of(cluster, pod)
+    return outlook(cluster, shape.requests, shape.constraints, volumes, without)
 
 
 @derived
 def outlook(
-    cluster: Cluster, requests: Amounts, constraints: Constraints, volumes: tuple[str, ...] = ()
+    cluster: Cluster,
+    requests: Amounts,
+    constraints: Constraints,
+    volumes: tuple[str, ...] = (),
+    without: frozenset[str] = frozenset(),
 ) -> Prospect | None:
     """The same of a shape and of the volumes that it is bound to: the best that a model offers."""
     rows = (cluster.find(VolumeRow, "PersistentVolume", "", name) for name in volumes)
@@ -141,7 +152,8 @@ def outlook(
     found = [
         Prospect(model.maker, model.certain, size)
         for model in models(cluster)
-        if _takes(model.node, constraints, known)
+        if zone_of(model.node) not in without
+        and _takes(model.node, constraints, known)
         and ((size := _holds(model.node, requests)) or model.maker == KARPENTER)
     ]
     return max(found, key=lambda one: (one.known_size, one.certain, one.maker), default=None)

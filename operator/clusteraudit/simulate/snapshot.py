@@ -206,6 +206,16 @@ class Fork(Snapshot):
         if self.made:
             self.made.alive[self.made.index[name]] = False
 
+    def hold(self, name: str, pods: Iterable[PodRow], *, closed: bool = False) -> None:
+        """Let a node hold these pods instead of its own; closed, it has no slot for another one."""
+        info = self.nodes[name]
+        held = info_of(info.node, pods)
+        if closed:
+            held = msgspec.structs.replace(held, free={**held.free, SLOTS: 0})
+        self.moved.update((pod.key, None) for pod in info.pods)
+        self.moved.update((pod.key, (pod, name)) for pod in held.pods)
+        self._put(held)
+
     def replace_node(self, node: NodeRow) -> None:
         """Let a node be otherwise; its pods stay."""
         self.nodes[node.name] = info_of(node, self.nodes[node.name].pods)

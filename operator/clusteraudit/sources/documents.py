@@ -119,6 +119,7 @@ class PodSpec(Document, frozen=True, kw_only=True):
 
     node_name: str = ""
     scheduler_name: str = ""
+    termination_grace_period_seconds: int = 30
     priority: Count | None = None
     priority_class_name: str = ""
     preemption_policy: str = ""

@@ -53,6 +53,7 @@ def template_of(document: docs.PodDoc | docs.Template, owner: Ref | None) -> Pod
         ports=tuple(_ports(spec)),
         unmodelled=tuple(placement.unmodelled(spec)),
         local_data=any(one.empty_dir is not None for one in spec.volumes),
+        grace=spec.termination_grace_period_seconds,
     )
 
 
