@@ -183,6 +183,21 @@ _RISKS = (
         queries=(("cluster_audit_stranded_volumes{C}", "volumes"),),
     ),
     Panel(
+        title="Nodes whose loss is survived",
+        says="Share of nodes after whose loss each workload keeps a pod, and what its budget asks "
+        "for.",
+        moves="`kubectl get car cluster -o yaml`: status.drills.fatal names nodes; ask "
+        "`cluster-audit drill node NAME`.",
+        queries=(("cluster_audit_node_loss_survivable_ratio{C}", "nodes"),),
+        unit="percentunit",
+    ),
+    Panel(
+        title="Zones whose loss is survived",
+        says="1: each workload keeps a pod, and what its budget asks for. No line: not known.",
+        moves="Ask `cluster-audit drill zone NAME`: it names the pods that find no node.",
+        queries=(("cluster_audit_zone_loss_survivable{C}", "{{zone}}"),),
+    ),
+    Panel(
         title="Objects of which a rule cannot tell",
         says="Evidence is missing, or the rule failed.",
         moves="`kubectl get car cluster -o yaml`: status.unknown has the reason, by rule.",

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from clusteraudit.audit.ledger import Entry, Ledger, Transition
+from clusteraudit.audit.rehearsal import Rehearsal, Rehearsed
 from clusteraudit.audit.run import CLEAR, CLUSTER, Outcome, ask
 from clusteraudit.audit.system import SYSTEM_NAMESPACES, is_system
 from clusteraudit.model.cluster import Cluster
@@ -56,6 +57,8 @@ class AuditResult(msgspec.Struct, frozen=True, gc=False):
     evidence: tuple[tuple[str, Evidence], ...]
     capacity: Whole | None
     """None unless all nodes and pods are known."""
+    drills: Rehearsed | None
+    """None until every node and zone was lost once; only the operator goes on to do that."""
     errors: tuple[tuple[str, int], ...]
     """How often each rule failed since the audit began."""
     wake: int | None
@@ -77,6 +80,7 @@ class Audit:
         self.store = Store()
         self.cluster = Cluster(self.store, now)
         self.ledger = Ledger(first_seen or {})
+        self.rehearsal = Rehearsal(self.cluster)
         self._now = now
         self._outcomes: dict[str, dict[Ref, Outcome]] = {}
         self._catalogue = Catalogue(())
@@ -99,6 +103,7 @@ class Audit:
         self.cluster.at(self._now)
         touched = self.store.apply(changes)
         touched.cells |= self.store.learn(evidence or {}).cells
+        self.rehearsal.touched(touched.cells)
         openers = self._openers(touched)
         for opener in openers:
             self._ask_again(opener)
@@ -203,6 +208,7 @@ class Audit:
             counts=tuple((kind, number) for kind, number in counts if number),
             evidence=tuple(sorted(self.store.evidence.items())),
             capacity=self._capacity(),
+            drills=self.rehearsal.last,
             errors=tuple((rule.code, self._errors[rule.code]) for rule in self._catalogue),
             wake=self.cluster.deadlines.next(),
         )

@@ -17,6 +17,9 @@ from clusteraudit.report.resource import Spec
 from clusteraudit.report.tuning import Tuned, tune
 from clusteraudit.rules.catalogue import Catalogue, catalogue
 
+SLICE = 0.2
+"""CPU seconds for which drills hold up an audit, if each of them is quick."""
+
 
 class Engine:
     """Steps of one audit, one after the other, off the loop."""
@@ -70,6 +73,18 @@ class Engine:
         self.cpu_seconds = seconds
         self.audits += 1
         return result
+
+    async def rehearse(self) -> tuple[float, bool]:
+        """Drills for a moment, between audits: CPU seconds, and whether a pass has ended."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, self._rehearse)
+
+    def _rehearse(self) -> tuple[float, bool]:
+        rehearsal, start = self._audit.rehearsal, time.thread_time()
+        before, spent = rehearsal.last, 0.0
+        while spent < SLICE and rehearsal.step(int(time.time())):
+            spent = time.thread_time() - start
+        return time.thread_time() - start, rehearsal.last is not before
 
     def _step(
         self,

@@ -43,6 +43,9 @@ _DISCOVERY = 600.0
 _WATCHDOG = 10.0
 _SURVEY = 30.0
 """Seconds between looks at which reports there are."""
+_REHEARSAL = 1.0
+_SHARE = 0.05
+"""Of a core, for drills in the background."""
 _STUCK = 300.0
 """Seconds after which an audit that does not end counts as stuck."""
 
@@ -132,6 +135,7 @@ class _Operator:
         yield self._publisher.run()
         yield self._herald.run()
         yield self._discover()
+        yield self._rehearse()
         yield self._watch_over()
         yield self._watch_kopf()
 
@@ -178,6 +182,16 @@ class _Operator:
                     self._pending.put(API_GROUPS, "", name, row)
                 known = served
             await asyncio.sleep(_DISCOVERY)
+
+    async def _rehearse(self) -> None:
+        """Lose nodes and zones in the model, while there is nothing more urgent to do."""
+        while True:
+            seconds = 0.0
+            if self._pending.answered and self._pulse.last is not None:
+                seconds, ended = await self._engine.rehearse()
+                if ended:  # an audit without changes tells of it
+                    self._pending.changed.set()
+            await asyncio.sleep(max(_REHEARSAL, seconds / _SHARE - seconds))
 
     async def _watch_over(self) -> None:
         """What was not heard of for long is not known any more."""

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 
 from clusteraudit.audit.audit import AuditResult
 from clusteraudit.audit.ledger import Entry
@@ -15,9 +16,12 @@ from clusteraudit.report.status import shown
 from clusteraudit.rules.catalogue import Catalogue
 from clusteraudit.rules.kit import Severity
 from clusteraudit.simulate.capacity import COMPUTE, Group, Measure, headroom
+from clusteraudit.simulate.drill import Verdict
 
 MAX_POOLS = 50
 """Pools that have series, those with most allocatable: 50 x 2 resources x 4 metrics."""
+MAX_ZONES = 20
+"""Zones that have a series, by name."""
 _BASE = {"cpu": 1000}
 """Base units of the model in one of Prometheus': millicores in a core."""
 
@@ -122,6 +126,22 @@ def _about(rule: str, kind: str) -> Callable[[Audited], Samples]:
     return samples
 
 
+def _nodes_survivable(audited: Audited) -> Samples:
+    """Of the nodes of which it can be told."""
+    if audited.result.drills is None:
+        return {}
+    counts = audited.result.drills.counts
+    kept = counts[Verdict.SURVIVES] + counts[Verdict.DEGRADES]
+    ratio = _ratio(kept, kept + counts[Verdict.FAILS])
+    return {} if ratio is None else {(): ratio}
+
+
+def _zones_survivable(audited: Audited) -> Samples:
+    zones = audited.result.drills.zones if audited.result.drills else ()
+    told = ((name, said) for name, said in zones if said is not Verdict.UNKNOWN)
+    return {(name,): int(said is not Verdict.FAILS) for name, said in islice(told, MAX_ZONES)}
+
+
 METRICS: tuple[Metric[Audited], ...] = (
     Metric("findings", "Open findings.", _findings, ("rule", "severity", "loop")),
     Metric("rule_info", "Name of a rule, by its code.", _info, ("rule", "name")),
@@ -179,6 +199,17 @@ METRICS: tuple[Metric[Audited], ...] = (
         "stranded_volumes",
         "Volumes that no node reaches which could run their pods.",
         _about("volume-out-of-reach", "PersistentVolume"),
+    ),
+    Metric(
+        "node_loss_survivable_ratio",
+        "Share of nodes whose loss leaves each workload a pod, and what its budget asks for.",
+        _nodes_survivable,
+    ),
+    Metric(
+        "zone_loss_survivable",
+        "1 if the loss of the zone leaves each workload a pod, and what its budget asks for.",
+        _zones_survivable,
+        ("zone",),
     ),
     Metric(
         "last_audit_timestamp_seconds",

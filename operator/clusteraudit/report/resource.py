@@ -146,6 +146,36 @@ class StatusCapacity(Shape):
     )
 
 
+class StatusVerdicts(Shape):
+    """Of how many nodes the loss is survived, or not."""
+
+    survives: int = Field(description="Every pod finds another node.")
+    degrades: int = Field(description="Some do not, but no workload and no budget falls.")
+    fails: int = Field(description="A workload has no pod left, or fewer than its budget asks for.")
+    unknown: int = Field(description="It cannot be told.")
+
+
+class StatusZone(Shape):
+    """What the loss of a zone would do."""
+
+    zone: str = Field(description="The zone.", max_length=63)
+    verdict: Literal["survives", "degrades", "fails", "unknown"] = Field(description="Verdict.")
+
+
+class StatusDrills(Shape):
+    """What the loss of each node and of each zone would do, as `cluster-audit drill` says."""
+
+    as_of: Moment = Field(description="When the drills began.")
+    mode: Literal["unreachable", "deleted"] = Field(description="How they are lost.")
+    nodes: StatusVerdicts = Field(description="Verdicts of nodes, counted.")
+    fatal: list[Annotated[str, Field(max_length=253)]] = Field(
+        description="Nodes whose loss fails, the first of them by name.", max_length=10
+    )
+    zones: list[StatusZone] = Field(
+        description="Zones, those whose loss fails first.", max_length=20
+    )
+
+
 class RuleCount(Shape):
     """How many findings of a rule there are, and how many are kept here."""
 
@@ -189,6 +219,9 @@ class Status(Shape):
     summary: Totals = Field(description="Findings counted.")
     capacity: list[StatusCapacity] = Field(
         [], description="What is free; empty unless all nodes and pods are known.", max_length=8
+    )
+    drills: StatusDrills | None = Field(
+        None, description="Loss of nodes and zones; absent until it is known."
     )
     findings: list[StatusFinding] = Field(
         description="Worst first; every chain's cause is kept, then at most 20 of a rule.",

@@ -12,6 +12,7 @@ from clusteraudit.audit.ledger import Entry
 from clusteraudit.diagnose.chains import Diagnosis, diagnose
 from clusteraudit.model.kinds import KINDS
 from clusteraudit.model.moments import rfc3339
+from clusteraudit.report.losses import drills
 from clusteraudit.report.resource import (
     MAX_LEDGER,
     Condition,
@@ -108,6 +109,7 @@ def digest(made: Status) -> str:
     """Changes with what the status says; not with counts and times, which ride along."""
     said = dump(made)
     parts = [said[key] for key in ("conditions", "findings", "chains", "summary", "unknown")]
+    parts.append("drills" in said)  # that they are known is news, their figures ride along
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -165,6 +167,7 @@ def _status(
             unknown=len(unknown),
         ),
         capacity=list(_capacity(result)),
+        drills=drills(result.drills) if result.drills else None,
         findings=[_finding(entry, links, marks, catalogue) for entry in kept],
         findings_by_rule=_by_rule(entries, kept),
         chains=linked,
