@@ -104,10 +104,16 @@ def everything() -> list[Manifest]:
 def eager(rules: Iterable[Rule]) -> list[Manifest]:
     """Tunings of a report's spec under which rules that wait do not."""
     return [
-        {"code": rule.code, "settings": {"forSeconds": 0}}
+        {"code": rule.code, "settings": dict.fromkeys(_waits(rule), 0)}
         for rule in rules
-        if "for_seconds" in rule.settings.model_fields and rule.name != "node-cordoned-long"
+        if _waits(rule) and rule.name != "node-cordoned-long"
     ]
+
+
+def _waits(rule: Rule) -> list[str]:
+    """Settings by which a rule waits."""
+    named = {"for_seconds": "forSeconds", "provision_seconds": "provisionSeconds"}
+    return [name for field, name in named.items() if field in rule.settings.model_fields]
 
 
 def _workloads(example: Example) -> set[str]:

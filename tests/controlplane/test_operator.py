@@ -84,6 +84,8 @@ def test_causes_stand_above_their_effects(plane: ControlPlane, operator: Operato
     links = {(by[c["root"]]["name"], by[e]["name"]) for c in chains for e in c["effects"]}
 
     assert ("fragmented-capacity", "pod-pending") in links
+    assert ("no-node-fits", "pod-pending") in links
+    assert ("constraints-leave-no-node", "pod-pending") in links
     assert ("zone-without-node", "volume-out-of-reach") in links
     assert ("zone-without-node", "pod-pending") in links
     assert ("claim-pending", "pod-pending") in links

@@ -5,8 +5,6 @@ One whose pods are known and of which none is ready makes nothing. An autoscaler
 runs outside of the cluster is not seen: nodes of its pools may come, and that is not certain.
 """
 
-from collections.abc import Iterator
-
 import msgspec
 
 from clusteraudit.model.cluster import Cluster, derived
@@ -116,12 +114,13 @@ def _new(node: NodeRow, maker: str) -> NodeRow:
     others = maker == KARPENTER and not node.labels.get(_NODEPOOL)
     own = {_HOSTNAME, *(LABELS if others else ())}
     labels = Labels(tuple(pair for pair in node.labels.pairs if pair[0] not in own))
-    taints = () if others else tuple(_lasting(node))
+    taints = () if others else lasting(node)
     return NodeRow("", "", labels=labels, taints=taints, allocatable=node.allocatable)
 
 
-def _lasting(node: NodeRow) -> Iterator[Taint]:
-    return (taint for taint in node.taints if not taint.key.startswith(_PASSING))
+def lasting(node: NodeRow) -> tuple[Taint, ...]:
+    """Its taints without those that it has for a while only."""
+    return tuple(taint for taint in node.taints if not taint.key.startswith(_PASSING))
 
 
 def prospect(
@@ -136,6 +135,14 @@ def prospect(
     shape = shape_of(pod.template)
     volumes = volumes_of(cluster, pod)
     return outlook(cluster, shape.requests, shape.constraints, volumes, without)
+
+
+def patience(coming: Prospect | None, nominated: str, usual: int, provision: int) -> int:
+    """For how many seconds a node may be on its way for a pod, or other pods may leave one."""
+    if coming is None and not nominated:
+        return usual
+    sure = nominated or (coming and coming.certain)
+    return max(usual, provision if sure else provision // 3)
 
 
 @derived

@@ -46,10 +46,11 @@ from clusteraudit.rules.kit import (
     rule,
     sound,
 )
-from clusteraudit.simulate.autoscaling import PROVISION_SECONDS, outlook
+from clusteraudit.simulate.autoscaling import PROVISION_SECONDS, outlook, patience
 from clusteraudit.simulate.capacity import whole
 from clusteraudit.simulate.filters.kit import Shape, constraints_of, shape_of
 from clusteraudit.simulate.hole import Hole, fit, hole
+from clusteraudit.simulate.homes import too_large
 from clusteraudit.simulate.workload import owners
 
 
@@ -91,7 +92,15 @@ _BUSY = [
     severity=Severity.CRITICAL,
     reads=("Node", "Pod"),
     complete=("Node", "Pod"),
-    uses=("ReplicaSet", "Deployment", "StatefulSet", "DaemonSet", "Job", "PodMetrics"),
+    uses=(
+        "ReplicaSet",
+        "Deployment",
+        "StatefulSet",
+        "DaemonSet",
+        "Job",
+        "PodMetrics",
+        "DeviceClass",
+    ),
     leads_to=("pod-pending",),
     message="{subject}: {whom} cannot be placed although {pooled} are free: {biggest}.",
     remedy="Lower the request to {largest} or less{used}, or add a node with {request} or more.",
@@ -128,6 +137,8 @@ def fragmented_capacity(cluster: Cluster, settings: FragmentedCapacitySettings) 
     waiting = _waiting(cluster, settings)
     told: set[Ref] = set()
     for (owner, shape), pods in sorted(waiting.items(), key=lambda one: (one[0][0], -len(one[1]))):
+        if too_large(cluster, shape):
+            continue
         copies, lack = fit(cluster, shape), hole(cluster, shape)
         if lack and copies.fits == 0 and copies.ideal >= 1 and owner not in told:
             told.add(owner)
@@ -153,11 +164,7 @@ def _waiting(
 def _patience(cluster: Cluster, pod: PodRow, settings: FragmentedCapacitySettings) -> int:
     """For how many seconds a node may be on its way, or other pods may leave one."""
     coming = outlook(cluster, pod.template.requests, constraints_of(pod.template))
-    if coming is None and not pod.nominated:
-        return settings.for_seconds
-    sure = pod.nominated or (coming and coming.certain)
-    patience = settings.provision_seconds if sure else settings.provision_seconds // 3
-    return max(settings.for_seconds, patience)
+    return patience(coming, pod.nominated, settings.for_seconds, settings.provision_seconds)
 
 
 def _predicted(

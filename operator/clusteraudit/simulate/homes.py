@@ -1,0 +1,125 @@
+"""Where pods of a shape could run for good: on any node as it is meant to be, full or not.
+
+Cordons and taints that a node has for a while are taken off, so that what is said here is a fault
+of what was declared, and not of the moment.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+
+import msgspec
+import numpy as np
+
+from clusteraudit.model.cluster import Cluster, derived
+from clusteraudit.model.rows import NodeRow, PodRow, PodTemplate, Ref
+from clusteraudit.simulate.accept import faces
+from clusteraudit.simulate.autoscaling import lasting, patience, prospect
+from clusteraudit.simulate.columns import REFUSED, Columns
+from clusteraudit.simulate.filters.kit import Constraints, Refusal, Shape, gist, shape_of
+from clusteraudit.simulate.filters.node_resources_fit import node_resources_fit
+from clusteraudit.simulate.schedule import admits, static_levels
+from clusteraudit.simulate.snapshot import NodeInfo, Snapshot, info_of
+
+
+@derived
+def meant(cluster: Cluster) -> tuple[NodeRow, ...]:
+    """Every node, by name, as it is meant to be: neither cordoned nor tainted for a while."""
+    return tuple(
+        msgspec.structs.replace(one, unschedulable=False, taints=lasting(one))
+        for one in faces(cluster)
+    )
+
+
+@derived
+def _columns(cluster: Cluster) -> Columns:
+    return Columns(meant(cluster), ())
+
+
+@derived
+def homes(cluster: Cluster, constraints: Constraints) -> tuple[str, ...]:
+    """Nodes, by name, that no filter refuses which a template and a node decide."""
+    columns = _columns(cluster)
+    accepted = static_levels(columns, constraints) != REFUSED
+    return tuple(columns.names[at] for at in np.flatnonzero(accepted))
+
+
+def turned_away(cluster: Cluster, constraints: Constraints) -> tuple[tuple[str, int], ...]:
+    """How many nodes refuse, by the first filter that does; most frequent first."""
+    counts = Counter(
+        next(gist(one.reason, one.detail) for one in said if isinstance(one, Refusal))
+        for said in (list(admits(constraints, node)) for node in meant(cluster))
+        if any(isinstance(one, Refusal) for one in said)
+    )
+    return tuple(sorted(counts.items(), key=lambda one: (-one[1], one)))
+
+
+def stays(template: PodTemplate) -> bool:
+    """Whether its pods belong to their node: static ones, and those of DaemonSets."""
+    owner = template.owner
+    return template.static or (owner is not None and owner.kind == "DaemonSet")
+
+
+@derived
+def emptied(cluster: Cluster, name: str) -> NodeInfo | None:
+    """A node with the pods that belong to it, and no others."""
+    node = cluster.find(NodeRow, "Node", "", name)
+    pods = cluster.bucket(PodRow, "pods_on", name)
+    return info_of(node, (one for one in pods if stays(one.template))) if node else None
+
+
+def lacks(cluster: Cluster, shape: Shape, info: NodeInfo) -> Iterator[Refusal]:
+    """What a node has too little of for one pod of a shape."""
+    pod = PodRow("", "", template=PodTemplate(requests=shape.requests))
+    said = node_resources_fit(Snapshot(cluster, {}), pod).each(info)
+    return (one for one in said if isinstance(one, Refusal))
+
+
+@derived
+def too_large(cluster: Cluster, shape: Shape) -> bool:
+    """Whether there are nodes for a shape, and none of them would hold it if it were empty."""
+    found = homes(cluster, shape.constraints)
+    rooms = (emptied(cluster, name) for name in found)
+    return bool(found) and not any(room and not any(lacks(cluster, shape, room)) for room in rooms)
+
+
+@derived
+def nowhere(cluster: Cluster, shape: Shape) -> bool:
+    """Whether there are nodes, and none of them for a shape."""
+    return bool(meant(cluster)) and not homes(cluster, shape.constraints)
+
+
+def at_fault(
+    cluster: Cluster,
+    workload: Ref,
+    fault: Callable[[Cluster, Shape], bool],
+    usual: int,
+    provision: int,
+) -> list[PodRow]:
+    """Pods of a workload whose shape has a fault, those that wait for too long before all.
+
+    Else those that run or are only declared, unless somebody would make a node for them; never
+    pods of negative priority, which hold a place for others.
+    """
+    by_template: dict[PodTemplate, list[PodRow]] = {}
+    for pod in cluster.pods_of(workload):
+        if pod.active and not pod.terminating:
+            by_template.setdefault(pod.template, []).append(pod)
+    faulty = [
+        pod
+        for template, pods in by_template.items()
+        if not stays(template) and template.priority >= 0 and fault(cluster, shape_of(template))
+        for pod in pods
+    ]
+    return _waiting(cluster, faulty, usual, provision) or [
+        pod for pod in faulty if (pod.node or pod.synthetic) and prospect(cluster, pod) is None
+    ]
+
+
+def _waiting(cluster: Cluster, pods: Iterable[PodRow], usual: int, provision: int) -> list[PodRow]:
+    waiting = ((pod, pod.unschedulable_since) for pod in pods if pod.unplaced)
+    return [
+        pod
+        for pod, since in waiting
+        if since is not None
+        and cluster.older(since, patience(prospect(cluster, pod), pod.nominated, usual, provision))
+    ]
