@@ -227,6 +227,12 @@ def _giant(name: str) -> list[Manifest]:
     return [*fresh()[name], build.deployment("giant", cpu="500", memory="1Gi"), *pods]
 
 
+def _unmeant(name: str) -> list[Manifest]:
+    spec: build.Spec = {"nodeSelector": {"disk": "nvme"}}
+    pods = build.pods_of("picky", unschedulable=600, cpu="1", spec=spec)
+    return [*fresh()[name], build.deployment("picky", cpu="1", spec=spec), *pods]
+
+
 def _lost_zone(name: str) -> list[Manifest]:
     """A disk stays in the place of the last node, which goes away."""
     machines = TABLES[name].machines
@@ -344,6 +350,7 @@ def _typo(name: str) -> list[Manifest]:
 BREAKS: Mapping[str, tuple[Callable[[str], list[Manifest]], str, str]] = {
     "a budget over DNS": (_budget_over_dns, "PLT101", "PodDisruptionBudget kube-system/stuck"),
     "a pod that cannot fit": (_giant, "CMP102", "Deployment shop/giant"),
+    "a label that no node has": (_unmeant, "CMP105", "Deployment shop/picky"),
     "a disk out of reach": (_lost_zone, "STO101", "StatefulSet shop/db"),
     "an image that nobody gives": (_unpulled, "IDN101", "Pod shop/web"),
     "a container killed": (_killed, "CMP202", "Pod shop/web"),

@@ -5,7 +5,8 @@ of what was declared, and not of the moment.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
+from itertools import islice
 
 import msgspec
 import numpy as np
@@ -17,8 +18,13 @@ from clusteraudit.simulate.autoscaling import lasting, patience, prospect
 from clusteraudit.simulate.columns import REFUSED, Columns
 from clusteraudit.simulate.filters.kit import Constraints, Refusal, Shape, gist, shape_of
 from clusteraudit.simulate.filters.node_resources_fit import node_resources_fit
+from clusteraudit.simulate.room import CLIP, room
 from clusteraudit.simulate.schedule import admits, static_levels
-from clusteraudit.simulate.snapshot import NodeInfo, Snapshot, info_of
+from clusteraudit.simulate.snapshot import SLOTS, NodeInfo, Snapshot, info_of
+from clusteraudit.simulate.zones import Reach, nodes_in_reach
+
+SLOT = (SLOTS, 1)
+"""What every pod takes beside what it requests."""
 
 
 @derived
@@ -43,11 +49,14 @@ def homes(cluster: Cluster, constraints: Constraints) -> tuple[str, ...]:
     return tuple(columns.names[at] for at in np.flatnonzero(accepted))
 
 
-def turned_away(cluster: Cluster, constraints: Constraints) -> tuple[tuple[str, int], ...]:
+def turned_away(
+    cluster: Cluster, constraints: Constraints, among: Container[str] | None = None
+) -> tuple[tuple[str, int], ...]:
     """How many nodes refuse, by the first filter that does; most frequent first."""
+    nodes = (one for one in meant(cluster) if among is None or one.name in among)
     counts = Counter(
         next(gist(one.reason, one.detail) for one in said if isinstance(one, Refusal))
-        for said in (list(admits(constraints, node)) for node in meant(cluster))
+        for said in (list(admits(constraints, node)) for node in nodes)
         if any(isinstance(one, Refusal) for one in said)
     )
     return tuple(sorted(counts.items(), key=lambda one: (-one[1], one)))
@@ -72,6 +81,25 @@ def lacks(cluster: Cluster, shape: Shape, info: NodeInfo) -> Iterator[Refusal]:
     pod = PodRow("", "", template=PodTemplate(requests=shape.requests))
     said = node_resources_fit(Snapshot(cluster, {}), pod).each(info)
     return (one for one in said if isinstance(one, Refusal))
+
+
+@derived
+def in_reach(
+    cluster: Cluster, constraints: Constraints, reaches: tuple[Reach, ...]
+) -> tuple[str, ...]:
+    """Homes, by name, on which volumes can be used that reach so far."""
+    found = set(homes(cluster, constraints))
+    return tuple(sorted(found.intersection(*(nodes_in_reach(cluster, one) for one in reaches))))
+
+
+@derived
+def with_room(cluster: Cluster, shape: Shape, reaches: tuple[Reach, ...]) -> tuple[str, ...]:
+    """Of those the first two that have room for one more pod: one beside any that it may be on."""
+    wide = room(cluster).wider(resource for resource, _ in shape.requests)
+    asked = [(wide.column[name], min(amount, CLIP)) for name, amount in (*shape.requests, SLOT)]
+    holds = np.all([wide.standing[at] >= amount for at, amount in asked], axis=0)
+    places = in_reach(cluster, shape.constraints, reaches)
+    return tuple(islice((one for one in places if holds[wide.row[one]]), 2))
 
 
 @derived

@@ -151,6 +151,16 @@ class Room:
         """`free`, clipped to what int64 arithmetic bears; by resource, then by node."""
         return np.ascontiguousarray(np.minimum(self.free, CLIP).astype(np.int64).T)
 
+    @cached_property
+    def row(self) -> Mapping[str, int]:
+        """The row of each node."""
+        return {name: at for at, name in enumerate(self.nodes)}
+
+    @cached_property
+    def standing(self) -> Counts:
+        """`left`, clipped likewise: also of nodes that are cordoned or NotReady."""
+        return np.ascontiguousarray(np.minimum(self.left, CLIP).astype(np.int64).T)
+
 
 @derived
 def room(cluster: Cluster) -> Room:

@@ -14,6 +14,7 @@ from clusteraudit.simulate.filters.volume_zone import in_zone
 from clusteraudit.simulate.pools import zone_of
 
 _SUFFIX = "/zone"
+_WIDE = (_SUFFIX, "/region")
 
 
 class Reach(msgspec.Struct, frozen=True, gc=False):
@@ -30,6 +31,13 @@ class Reach(msgspec.Struct, frozen=True, gc=False):
         wanted = (one for term in terms for one in term.expressions if one.operator == "In")
         named = {value for one in wanted if is_zone(one.key) for value in one.values}
         return tuple(sorted((labelled or named) - {""}))
+
+    @property
+    def zonal(self) -> bool:
+        """Whether it is bound to zones, and not to less: a disk of one node names that node too."""
+        terms = self.affinity.terms if self.affinity else ()
+        keys = [one.key for term in terms for one in term.expressions]
+        return bool(self.zones) and all(key.endswith(_WIDE) for key in keys)
 
 
 def is_zone(key: str) -> bool:
