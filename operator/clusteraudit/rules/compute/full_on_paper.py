@@ -103,7 +103,7 @@ _WAITS = (build.deployment("search", cpu="2"), *build.pods_of("search", unschedu
     reads=("Node", "Pod", "NodeMetrics"),
     complete=("Pod",),
     uses=("ReplicaSet", "Deployment", "StatefulSet", "DaemonSet", "Job"),
-    leads_to=("fragmented-capacity", "pod-pending"),
+    leads_to=("fragmented-capacity", "stranded-by-shape", "pod-pending"),
     message="{subject}: {nodes} of {nodesInPool} {are} full of requests for {resource} and idle at "
     "the last sample: {worst} has {requestedText} of {allocatableText} requested and uses "
     "{usedText}{waiting}.",
