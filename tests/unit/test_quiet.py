@@ -41,7 +41,11 @@ EXPECTED: Mapping[str, Mapping[tuple[str, str], str]] = {}
 """Findings below medium by rule and object, and in a word why their owner can act."""
 
 UNKNOWN: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    "kind": {"CMP103": ("NodeMetrics: NotServed",), "CMP201": ("NodeMetrics: NotServed",)},
+    "kind": {
+        "CMP103": ("NodeMetrics: NotServed",),
+        "CMP201": ("NodeMetrics: NotServed",),
+        "CMP206": ("NodeMetrics: NotServed", "PodMetrics: NotServed"),
+    },
     "aks-cilium": {"NET101": ("OtherPolicyKinds",)},
 }
 """What cannot be told: kind has no metrics-server, and Cilium's own policies could decide."""

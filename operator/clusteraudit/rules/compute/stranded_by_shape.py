@@ -96,7 +96,7 @@ def _pool(memory: str) -> tuple[build.Manifest, ...]:
     severity=Severity.MEDIUM,
     reads=("Node", "Pod"),
     complete=("Node", "Pod"),
-    message="{subject}: {amount} of {what} is of no use to any pod that runs in the cluster: on "
+    message="{subject}: {amount} is of no use to any pod that runs in the cluster: on "
     "{idle} of {nodesInPool} the {usedUpText} is used up, most is left on {worst} ({left} of "
     "{allocatableText}).",
     remedy="Choose nodes with less {what} to their {usedUpText} for the pool, or lower requests "
@@ -167,7 +167,7 @@ def _finding(pool: Group, measure: Measure, idle: list[_Idle]) -> Answer:
         nodesInPool=len(pool.nodes),
         names=tuple(one.node for one in idle[:5]),
         words={
-            "amount": _amount(resource, amount),
+            "amount": f"{_amount(resource, amount)} {_name(resource)}",
             "what": _name(resource),
             "idle": count(len(idle), "node"),
             "usedUpText": some([_name(one) for one in used_up]),
