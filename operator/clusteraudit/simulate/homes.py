@@ -18,13 +18,10 @@ from clusteraudit.simulate.autoscaling import lasting, patience, prospect
 from clusteraudit.simulate.columns import REFUSED, Columns
 from clusteraudit.simulate.filters.kit import Constraints, Refusal, Shape, gist, shape_of
 from clusteraudit.simulate.filters.node_resources_fit import node_resources_fit
-from clusteraudit.simulate.room import CLIP, room
+from clusteraudit.simulate.room import CLIP, Room, room
 from clusteraudit.simulate.schedule import admits, static_levels
-from clusteraudit.simulate.snapshot import SLOTS, NodeInfo, Snapshot, info_of
+from clusteraudit.simulate.snapshot import NodeInfo, Snapshot, info_of
 from clusteraudit.simulate.zones import Reach, nodes_in_reach
-
-SLOT = (SLOTS, 1)
-"""What every pod takes beside what it requests."""
 
 
 @derived
@@ -95,11 +92,30 @@ def in_reach(
 @derived
 def with_room(cluster: Cluster, shape: Shape, reaches: tuple[Reach, ...]) -> tuple[str, ...]:
     """Of those the first two that have room for one more pod: one beside any that it may be on."""
-    wide = room(cluster).wider(resource for resource, _ in shape.requests)
-    asked = [(wide.column[name], min(amount, CLIP)) for name, amount in (*shape.requests, SLOT)]
-    holds = np.all([wide.standing[at] >= amount for at, amount in asked], axis=0)
+    wide, asked = _asked(cluster, shape)
+    holds = np.all([wide.standing[at] >= amount for at, amount in asked.items()], axis=0)
     places = in_reach(cluster, shape.constraints, reaches)
     return tuple(islice((one for one in places if holds[wide.row[one]]), 2))
+
+
+@derived
+def scarce(cluster: Cluster, shape: Shape, reaches: tuple[Reach, ...], but: str) -> tuple[str, ...]:
+    """Resources of which one of those has too little for one more pod, one node aside."""
+    wide, asked = _asked(cluster, shape)
+    places = in_reach(cluster, shape.constraints, reaches)
+    rows = [wide.row[one] for one in places if one != but]
+    return tuple(
+        wide.resources[at]
+        for at, amount in asked.items()
+        if (wide.standing[at][rows] < amount).any()
+    )
+
+
+def _asked(cluster: Cluster, shape: Shape) -> tuple[Room, dict[int, int]]:
+    """All room, and what of it a pod must find, by column: what a node that has nothing lacks."""
+    wide = room(cluster).wider(resource for resource, _ in shape.requests)
+    lacking = lacks(cluster, shape, info_of(NodeRow("", ""), ()))
+    return wide, {wide.column[one.resource]: min(one.requested or 0, CLIP) for one in lacking}
 
 
 @derived

@@ -48,8 +48,7 @@ from clusteraudit.rules.kit import (
 from clusteraudit.simulate.autoscaling import prospect
 from clusteraudit.simulate.filters.kit import shape_of
 from clusteraudit.simulate.fit import volumes_of
-from clusteraudit.simulate.homes import in_reach, lacks, stays, turned_away, with_room
-from clusteraudit.simulate.snapshot import node_info
+from clusteraudit.simulate.homes import in_reach, scarce, stays, turned_away, with_room
 from clusteraudit.simulate.workload import label_of
 from clusteraudit.simulate.zones import Reach, nodes_in_reach, reach_of
 
@@ -150,7 +149,7 @@ def _lone(cluster: Cluster, pod: PodRow) -> _Lone | None:
         return None
     places = in_reach(cluster, shape.constraints, reaches)
     others = tuple(name for name in places if name != pod.node)
-    if len(others) == len(places) or not all(_short(cluster, pod, name) for name in others):
+    if len(others) == len(places):
         return None
     coming = prospect(cluster, pod)
     if coming is None or not coming.known_size:
@@ -169,16 +168,9 @@ def _reaches(cluster: Cluster, pod: PodRow) -> tuple[Reach, ...]:
     return tuple(reaches) if all(one.zonal for one in reaches) else ()
 
 
-def _short(cluster: Cluster, pod: PodRow, name: str) -> list[str]:
-    """Resources of which a node has too little for the pod."""
-    info = node_info(cluster, name)
-    said = lacks(cluster, shape_of(pod.template), info) if info else ()
-    return [one.resource for one in said]
-
-
 def _why(cluster: Cluster, one: _Lone) -> str:
     if one.full:
-        short = sorted({what for name in one.full for what in _short(cluster, one.pod, name)})
+        short = scarce(cluster, shape_of(one.pod.template), one.reaches, one.pod.node)
         few = len(one.full) == 1
         those = "the other node" if few else f"the other {len(one.full)} nodes"
         return f"{those} that could take it {'has' if few else 'have'} too little {some(short)}"
