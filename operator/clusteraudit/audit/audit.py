@@ -184,7 +184,7 @@ class Audit:
         subject = entry.finding.subject if rule.local else CLUSTER
         outcome = self._outcomes[rule.code].get(subject, CLEAR)
         asked = all(self.cluster.complete(kind) for kind in rule.reads)
-        return not asked or bool(outcome.unknown or outcome.error)
+        return not asked or outcome.leaves_open(subject, entry.finding)
 
     def child_of(self, owner: Ref) -> Ref | None:
         """An object that it owns, the first by name; for owners of kinds that are not read."""

@@ -51,15 +51,15 @@ class Ledger:
         """Take over what a rule said of a subject."""
         if not outcome.found and (rule.code, asked) not in self._of:
             return
-        unsure = bool(outcome.unknown or outcome.error)
         fresh = {fingerprint(rule.code, one): one for one in outcome.found}
         kept = []
         for mark in self._of.pop((rule.code, asked), ()):
-            if mark not in fresh and unsure:
-                self._set(mark, msgspec.structs.replace(self.entries[mark], stale=True))
-                kept.append(mark)
-            elif mark not in fresh:
-                self._set(mark, None)
+            if mark in fresh:
+                continue
+            entry = self.entries[mark]
+            stale = outcome.leaves_open(asked, entry.finding)
+            self._set(mark, msgspec.structs.replace(entry, stale=True) if stale else None)
+            kept += [mark] if stale else []
         for mark, one in fresh.items():
             self._set(mark, self._entry(rule, one, mark, now))
         if fresh or kept:

@@ -18,6 +18,15 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
     found: tuple[Finding, ...] = ()
     unknown: tuple[str, ...] = ()
     error: str = ""
+    of: tuple[Ref, ...] = ()
+    """Whom it is unknown of; where nobody is named, of everybody."""
+
+    def leaves_open(self, asked: Ref, finding: Finding) -> bool:
+        """Whether it neither repeats nor denies what was found earlier, for it cannot tell."""
+        if self.error or not self.unknown:
+            return bool(self.error)
+        about = {asked, finding.subject, *finding.refs}
+        return not self.of or not about.isdisjoint(self.of)
 
 
 CLEAR = Outcome()
@@ -40,15 +49,16 @@ def ask(rule: Rule, subject: Ref, cluster: Cluster, settings: Mapping[str, Setti
 
 def _answers(rule: Rule, subject: Ref, cluster: Cluster, settings: Settings) -> Outcome:
     arguments = (subject, cluster, settings) if rule.local else (cluster, settings)
-    found, unknown = [], []
+    found, unknown, of = [], set[str](), set[Ref]()
     for answer in rule.ask(*arguments):
         if isinstance(answer, Unknown):
-            unknown.append(answer.missing)
+            unknown.add(answer.missing)
+            of.add(answer.subject)
         else:
             rule.say(answer)  # a message that cannot be formatted is this rule's error, here
             rule.advise(answer)
             found.append(answer)
-    return Outcome(tuple(found), tuple(sorted(set(unknown))))
+    return Outcome(tuple(found), tuple(sorted(unknown)), of=tuple(sorted(of)))
 
 
 def _missing(rule: Rule, cluster: Cluster) -> tuple[str, ...]:

@@ -199,7 +199,7 @@ def test_an_equal_row_asks_nobody() -> None:
 
 
 def test_a_deadline_fires_without_an_event() -> None:
-    audit = Audit(catalogue(), NOW)
+    audit = Audit(catalogue().only(["pod-pending"]), NOW)
     pods = build.pods_of("web", unschedulable=200, cpu="2", memory="1Gi")
     waiting = changes_of([build.node("n0", "1"), *pods])
     first = audit.step(waiting, evidence=EVERYTHING, now=NOW)
