@@ -17,6 +17,7 @@ that are far under it. Where latency matters, set `limitsPermille` to 1500.
 ## When it stays silent
 Below that, and for CPU, of which too little is slow and never fatal. Pods of system-critical
 priority are not counted: pressure does not evict them, and their limits are the distribution's.
+Unknown for a pool of which a node has not said what it has.
 """
 
 from collections.abc import Iterator
@@ -34,6 +35,7 @@ from clusteraudit.rules.kit import (
     Layer,
     Settings,
     Severity,
+    Unknown,
     broken,
     count,
     found,
@@ -91,6 +93,8 @@ def _pool(limit: str) -> tuple[build.Manifest, ...]:
 def memory_overcommit(cluster: Cluster, settings: MemoryOvercommitSettings) -> Iterator[Answer]:
     for pool, names in pools(cluster):
         nodes = [promised(cluster, name) for name in names]
+        if not all(one.allocatable for one in nodes):
+            yield Unknown(pool_ref(pool), "NodeAllocatable")
         over = sorted(
             (one for one in nodes if one.permille > settings.limits_permille),
             key=lambda one: (-one.permille, one.node),
