@@ -1,4 +1,4 @@
-"""`evictions --all` from the model: `python -m benchmarks.evictions [NODES] [PODS]`, PYTHONPATH=dev."""
+"""`evictions --all` from the model: `PYTHONPATH=dev python -m benchmarks.evictions`."""
 
 import random
 import sys

@@ -1,4 +1,4 @@
-"""`explain` of one pod from the model: `python -m benchmarks.explain [NODES] [PODS]`, PYTHONPATH=dev."""
+"""`explain` of one pod from the model: `PYTHONPATH=dev python -m benchmarks.explain`."""
 
 import random
 import sys
