@@ -13,7 +13,7 @@ from clusteraudit.audit.system import SYSTEM_NAMESPACES, is_system
 from clusteraudit.model.cluster import Cluster
 from clusteraudit.model.kinds import KINDS, ref
 from clusteraudit.model.rows import Ref
-from clusteraudit.model.store import Change, Evidence, Store, Touched
+from clusteraudit.model.store import EMPTY, Change, Evidence, Store, Touched
 from clusteraudit.rules.catalogue import Catalogue
 from clusteraudit.rules.kit import Rule, Settings
 from clusteraudit.simulate.capacity import Whole, whole
@@ -188,7 +188,7 @@ class Audit:
 
     def child_of(self, owner: Ref) -> Ref | None:
         """An object that it owns, the first by name; for owners of kinds that are not read."""
-        children = self.store.buckets["children"].get(owner, {})
+        children = self.store.buckets["children"].get(owner, EMPTY)
         return next((ref(kind, *key) for kind, key in sorted(children)), None)
 
     def _drop(self, subject: Ref) -> None:

@@ -1,11 +1,12 @@
 """Asking: one rule of one subject, and what came of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from clusteraudit.model.cluster import Cluster
 from clusteraudit.model.rows import Ref
+from clusteraudit.model.store import Evidence
 from clusteraudit.rules.kit import Finding, Rule, Settings, Unknown
 
 CLUSTER = Ref("", "Cluster", "", "")
@@ -25,16 +26,16 @@ CLEAR = Outcome()
 
 def ask(rule: Rule, subject: Ref, cluster: Cluster, settings: Mapping[str, Settings]) -> Outcome:
     """The outcome of a rule for a subject; a rule that raises is an error of its own only."""
-    missing = _missing(rule, cluster)
+    evidence = [(kind, cluster.evidence(kind)) for kind in rule.reads]
+    missing = _missing(rule, evidence)
     if missing:
         return Outcome(unknown=missing)
     try:
         outcome = _answers(rule, subject, cluster, settings.get(rule.code) or rule.settings())
     except Exception as error:  # a fault of this rule, for this subject
         return Outcome(error=f"{type(error).__name__}: {error}"[:200])
-    partial = _partial(rule, cluster)
-    if not outcome.found and not outcome.unknown and partial:
-        return Outcome(unknown=partial)
+    if not outcome.found and not outcome.unknown:
+        return Outcome(unknown=_partial(evidence))
     return outcome
 
 
@@ -51,11 +52,13 @@ def _answers(rule: Rule, subject: Ref, cluster: Cluster, settings: Settings) -> 
     return Outcome(tuple(found), tuple(sorted(set(unknown))))
 
 
-def _missing(rule: Rule, cluster: Cluster) -> tuple[str, ...]:
+Known = Sequence[tuple[str, Evidence]]
+
+
+def _missing(rule: Rule, known: Known) -> tuple[str, ...]:
     """Why the rule cannot even be asked: kinds that are not read, or not in full."""
     reasons = []
-    for kind in rule.reads:
-        evidence = cluster.evidence(kind)
+    for kind, evidence in known:
         if evidence.state == "none":
             reasons.append(f"{kind}: {evidence.reason}")
         elif evidence.state == "partial" and kind in rule.complete:
@@ -63,6 +66,6 @@ def _missing(rule: Rule, cluster: Cluster) -> tuple[str, ...]:
     return tuple(reasons)
 
 
-def _partial(rule: Rule, cluster: Cluster) -> tuple[str, ...]:
+def _partial(known: Known) -> tuple[str, ...]:
     """Kinds of which more may exist than is known: nothing found is then not clear."""
-    return tuple(f"{kind}: Partial" for kind in rule.reads if not cluster.complete(kind))
+    return tuple(f"{kind}: Partial" for kind, evidence in known if evidence.state != "complete")

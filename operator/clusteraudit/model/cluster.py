@@ -7,7 +7,7 @@ from typing import Concatenate, ParamSpec, TypeVar, cast
 from clusteraudit.model.kinds import API_GROUPS, KINDS
 from clusteraudit.model.recorder import VALUE, Opener, Recorder
 from clusteraudit.model.rows import PodRow, PodTemplate, Ref, Row, WorkloadRow
-from clusteraudit.model.store import NOT_READ, TEMPLATES, Cell, Evidence, Store
+from clusteraudit.model.store import EMPTY, NOT_READ, TEMPLATES, Cell, Evidence, Store
 
 R = TypeVar("R", bound=Row)
 T = TypeVar("T")
@@ -87,8 +87,7 @@ class Cluster:
     def bucket(self, row: type[R], index: str, at: Hashable) -> list[R]:
         """The rows that an index holds under a key, by kind and key."""
         self.recorder.note(("bucket", index, at))
-        found = self._store.buckets[index].get(at, {})
-        rows = (found[entry] for entry in sorted(found))
+        rows = self._store.buckets[index].get(at, EMPTY).rows()
         return [one for one in rows if isinstance(one, row)]
 
     def group(self, index: str, first: Hashable) -> tuple[Hashable, ...]:
@@ -139,6 +138,9 @@ class Cluster:
         if workload.kind == "Pod":
             pod = self.get(PodRow, workload)
             return [pod] if pod else []
+        return list(self.recorder.once(workload, lambda: self._pods_of(workload)))
+
+    def _pods_of(self, workload: Ref) -> list[PodRow]:
         return sorted(self._descend(workload, set()), key=lambda pod: pod.key)
 
     def _descend(self, owner: Ref, seen: set[Ref]) -> Iterator[PodRow]:

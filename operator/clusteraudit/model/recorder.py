@@ -5,9 +5,11 @@ itself a cell that others open. A derived value that a change leaves equal asks 
 """
 
 from collections.abc import Callable, Hashable, Iterable
+from typing import TypeVar, cast
 
 from clusteraudit.model.store import Cell
 
+T = TypeVar("T")
 Opener = Hashable
 
 VALUE = "value"
@@ -26,10 +28,13 @@ class Recorder:
         self._dirty: set[Opener] = set()
         self._orphans: set[Cell] = set()
         self._current: list[Opener] = []
+        self._once: dict[tuple[Opener, Hashable], object] = {}
 
     def begin(self, opener: Opener) -> None:
         """From here on `opener` reads; what it had opened before is forgotten."""
         self.forget(opener)
+        if not self._current:
+            self._once.clear()
         self._current.append(opener)
 
     def end(self) -> None:
@@ -45,8 +50,21 @@ class Recorder:
         """The current opener read `cell`."""
         if self._current:
             opener = self._current[-1]
-            self.openers.setdefault(cell, set()).add(opener)
-            self.opened.setdefault(opener, set()).add(cell)
+            cells = self.opened.get(opener)
+            if cells is None:
+                cells = self.opened[opener] = set()
+            if cell not in cells:
+                cells.add(cell)
+                self.openers.setdefault(cell, set()).add(opener)
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What `make` reads, read once while this opener reads: all its rules ask the same."""
+        if not self._current:
+            return make()
+        at = (self._current[-1], key)
+        if at not in self._once:
+            self._once[at] = make()
+        return cast("T", self._once[at])
 
     def forget(self, opener: Opener) -> None:
         """Drop all that `opener` had read."""

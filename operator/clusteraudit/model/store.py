@@ -59,7 +59,34 @@ class Touched(msgspec.Struct):
             self.gone.add(subject)
 
 
-Bucket = dict[tuple[str, Key], Row]
+class Bucket(dict[tuple[str, Key], Row]):
+    """The rows of an index under one key, and their order once somebody has asked for it."""
+
+    __slots__ = ("_rows",)
+    _rows: tuple[Row, ...] | None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rows = None
+
+    def rows(self) -> tuple[Row, ...]:
+        """The rows by kind and key; most buckets are read more often than they change."""
+        if self._rows is None:
+            self._rows = tuple(self[entry] for entry in sorted(self))
+        return self._rows
+
+    def put(self, entry: tuple[str, Key], row: Row) -> None:
+        """Take a row in, in place of that of the same entry."""
+        self[entry] = row
+        self._rows = None
+
+    def take(self, entry: tuple[str, Key]) -> None:
+        """Take a row out."""
+        del self[entry]
+        self._rows = None
+
+
+EMPTY = Bucket()
 
 
 class Store:
@@ -204,17 +231,19 @@ class Store:
     def _file(
         self, name: str, at: Hashable, entry: tuple[str, Key], row: Row, touched: Touched
     ) -> None:
-        bucket = self.buckets[name].setdefault(at, {})
+        bucket = self.buckets[name].get(at)
+        if bucket is None:
+            bucket = self.buckets[name][at] = Bucket()
         if not bucket and isinstance(at, tuple):
             if at[0] not in self.groups[name]:
                 touched.cells.add(("groups", name))
             self.groups[name].setdefault(at[0], {})[at[1]] = None
             touched.cells.add(("group", name, at[0]))
-        bucket[entry] = row
+        bucket.put(entry, row)
 
     def _unfile(self, name: str, at: Hashable, entry: tuple[str, Key], touched: Touched) -> None:
         bucket = self.buckets[name][at]
-        del bucket[entry]
+        bucket.take(entry)
         if bucket:
             return
         del self.buckets[name][at]

@@ -101,7 +101,7 @@ def zone_without_node(cluster: Cluster, _: Settings) -> Iterator[Answer]:
     left: dict[tuple[str, ...], list[VolumeRow]] = {}
     for volume in cluster.all(VolumeRow, "PersistentVolume"):
         zones = reach_of(volume).zones if volume.claim and volume.phase == "Bound" else ()
-        if zones and not open_ones & nodes_in_reach(cluster, reach_of(volume)):
+        if zones and open_ones.isdisjoint(nodes_in_reach(cluster, reach_of(volume))):
             left.setdefault(zones, []).append(volume)
     for zones, volumes in sorted(left.items()):
         yield _finding(cluster, zones, volumes)
