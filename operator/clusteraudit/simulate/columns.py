@@ -54,6 +54,7 @@ class Columns:
         self.index = {name: at for at, name in enumerate(self.names)}
         self.alive = np.ones(len(self.names), dtype=np.bool_)
         self._codes: dict[str, Codes] = {}
+        self._kinds: Amount | None = None
         self._kept: dict[Hashable, Levels] = {}
         self._free: dict[str, Amount] = {}
         for at, left in enumerate(free):
@@ -87,6 +88,15 @@ class Columns:
                 node.name if key == NAME else node.labels.get(key) for node in self._nodes
             )
         return self._codes[key]
+
+    @property
+    def kinds(self) -> Amount:
+        """Nodes by number, those of one number equal in their taints and in being cordoned."""
+        if self._kinds is None:
+            known: dict[Hashable, int] = {}
+            pairs = ((node.taints, node.unschedulable) for node in self._nodes)
+            self._kinds = np.array([known.setdefault(one, len(known)) for one in pairs], np.int64)
+        return self._kinds
 
     def kept(self, key: Hashable, make: Callable[[], Levels]) -> Levels:
         """Levels that nodes alone decide, made once per key; not to be changed."""

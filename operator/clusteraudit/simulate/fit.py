@@ -7,7 +7,7 @@ from clusteraudit.model.cluster import Cluster, derived
 from clusteraudit.model.rows import ClaimRow, NodeRow, PodRow
 from clusteraudit.simulate.filters.kit import Constraints, Refusal, gist
 from clusteraudit.simulate.filters.node_resources_fit import NAME as NODE_RESOURCES_FIT
-from clusteraudit.simulate.schedule import admits, foremost
+from clusteraudit.simulate.schedule import admits, tally
 from clusteraudit.simulate.snapshot import snapshot
 
 
@@ -32,7 +32,9 @@ def volumes_of(cluster: Cluster, pod: PodRow) -> tuple[str, ...]:
 @derived
 def refusals(cluster: Cluster, pod: PodRow) -> tuple[tuple[str, int], ...]:
     """How many nodes refuse the pod, by the first filter that does; most frequent first."""
-    counts = Counter(_words(one) for one in foremost(snapshot(cluster), pod))
+    counts = Counter[str]()
+    for said, number in tally(snapshot(cluster), pod):
+        counts[_words(said)] += number
     return tuple(sorted(counts.items(), key=lambda one: (-one[1], one)))
 
 

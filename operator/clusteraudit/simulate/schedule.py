@@ -10,7 +10,16 @@ import msgspec
 import numpy as np
 
 from clusteraudit.model.rows import NodeRow, PodRow
-from clusteraudit.simulate.columns import DOUBT, FITS, REFUSED, Columns, Levels, levels_of
+from clusteraudit.simulate.columns import (
+    DOUBT,
+    FITS,
+    REFUSED,
+    Amount,
+    Columns,
+    Levels,
+    Mask,
+    levels_of,
+)
 from clusteraudit.simulate.filters.inter_pod_affinity import inter_pod_affinity
 from clusteraudit.simulate.filters.kit import (
     NOT_MODELLED,
@@ -24,7 +33,11 @@ from clusteraudit.simulate.filters.kit import (
     constraints_of,
     everywhere,
 )
-from clusteraudit.simulate.filters.node_affinity import affinity_levels, node_affinity
+from clusteraudit.simulate.filters.node_affinity import (
+    affinity_levels,
+    affinity_sorts,
+    node_affinity,
+)
 from clusteraudit.simulate.filters.node_declared_features import node_declared_features
 from clusteraudit.simulate.filters.node_name import node_name
 from clusteraudit.simulate.filters.node_ports import node_ports
@@ -96,6 +109,20 @@ def foremost(snapshot: Snapshot, pod: PodRow) -> Iterator[list[Refusal]]:
     for name in _named(snapshot, _least(views), REFUSED):
         if name in view.nodes:
             yield _first(checks, view.nodes[name])
+
+
+def tally(snapshot: Snapshot, pod: PodRow) -> Iterator[tuple[list[Refusal], int]]:
+    """The same, one node of each sort with how many there are, as far as filters know sorts."""
+    views = [(view, checks_of(view, pod)) for view in _views(snapshot, pod)]
+    view, checks = views[0]
+    left = _least(views) == REFUSED
+    left &= view.columns.alive
+    for check in checks:
+        for at, number, alike in _sorted(check, view.columns, left):
+            said = _first([check], view.nodes[view.columns.names[at]])
+            if said:
+                yield said, number
+                left[alike] = False
 
 
 def feasible(snapshot: Snapshot, pod: PodRow) -> Feasible:
@@ -172,7 +199,11 @@ def _by_node(*filters: NodeFilter) -> Filter:
             for one in filters:
                 yield from one(constraints, info.node)
 
-        return Check(each, lambda columns: static_levels(columns, constraints))
+        return Check(
+            each,
+            lambda columns: static_levels(columns, constraints),
+            lambda columns: _static_sorts(columns, constraints),
+        )
 
     return asked
 
@@ -199,6 +230,14 @@ def static_levels(columns: Columns, constraints: Constraints) -> Levels:
         return found
 
     return columns.kept(constraints, make)
+
+
+def _static_sorts(columns: Columns, constraints: Constraints) -> Amount:
+    """Nodes that those filters cannot tell apart; where features or a name are asked, none are."""
+    if constraints.node_name or constraints.features:
+        return np.arange(len(columns.names), dtype=np.int64)
+    choices = len(constraints.node_selector) + 2
+    return columns.kinds * choices + affinity_sorts(columns, constraints)
 
 
 def _unmodelled(_: Snapshot, pod: PodRow) -> Check | None:
@@ -240,6 +279,20 @@ def _first(checks: Iterable[Check], info: NodeInfo) -> list[Refusal]:
         if said:
             return list(dict.fromkeys(one for one in said if one.filter == said[0].filter))
     return []
+
+
+def _sorted(check: Check, columns: Columns, among: Mask) -> Iterator[tuple[int, int, Amount]]:
+    """Nodes that a check may refuse, a sort at a time: one of them, how many, and all of them."""
+    if check.levels:
+        among = among & (check.levels(columns) == REFUSED)
+    nodes = np.flatnonzero(among)
+    if check.sorts is None:
+        yield from ((int(at), 1, np.array([at])) for at in nodes)
+        return
+    sorts = check.sorts(columns)[nodes]
+    for sort in np.unique(sorts):
+        alike = nodes[sorts == sort]
+        yield int(alike[0]), len(alike), alike
 
 
 View = tuple[Snapshot, list[Check]]

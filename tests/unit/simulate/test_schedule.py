@@ -1,5 +1,6 @@
 """The engine's two ways of asking agree, and it keeps the promises of any scheduler."""
 
+from collections import Counter
 from random import Random
 
 import msgspec
@@ -7,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clusteraudit.model.rows import NodeRow, PodRow
-from clusteraudit.simulate.schedule import feasible, foremost, verdict, verdicts
+from clusteraudit.simulate.filters.kit import Refusal, gist
+from clusteraudit.simulate.schedule import feasible, foremost, tally, verdict, verdicts
 from clusteraudit.simulate.snapshot import Snapshot, snapshot
 from support.clusters import changes_of
 from support.placing import cluster_of
@@ -58,6 +60,16 @@ def test_the_first_filter_is_the_first_of_all(seed: int) -> None:
         refused = [found.refusals for found in verdicts(view, pod) if found.refusals]
         firsts = [[r for r in every if r.filter == every[0].filter] for every in refused]
         assert list(foremost(view, pod)) == firsts
+        counted = Counter[object]()
+        for said, number in tally(view, pod):
+            counted[_gists(said)] += number
+        assert counted == Counter(map(_gists, firsts))
+
+
+def _gists(said: list[Refusal]) -> object:
+    return tuple(
+        (one.filter, one.reason, one.resource, gist(one.reason, one.detail)) for one in said
+    )
 
 
 @settings(max_examples=50, deadline=None)

@@ -12,7 +12,7 @@ import msgspec
 from clusteraudit.model.rows import Amounts, NodeRow, PodRow, PodTemplate
 from clusteraudit.model.selectors import NodeSelector, Requirement
 from clusteraudit.model.tolerations import Toleration
-from clusteraudit.simulate.columns import Columns, Levels
+from clusteraudit.simulate.columns import Amount, Columns, Levels
 from clusteraudit.simulate.snapshot import NodeInfo, Snapshot
 
 
@@ -61,6 +61,8 @@ class Check:
     each: Each
     levels: Callable[[Columns], Levels] | None = None
     """None where a node must be asked by itself."""
+    sorts: Callable[[Columns], Amount] | None = None
+    """Nodes by number: of those of one number it says the same, but for names and amounts."""
 
 
 Filter = Callable[[Snapshot, PodRow], Check | None]

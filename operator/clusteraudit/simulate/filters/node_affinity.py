@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from clusteraudit.model.rows import NodeRow
-from clusteraudit.simulate.columns import Columns, Levels, levels_of
+from clusteraudit.simulate.columns import REFUSED, Amount, Columns, Levels, levels_of
 from clusteraudit.simulate.filters.kit import Answer, Constraints, Refusal
 
 NAME = "NodeAffinity"
@@ -28,3 +30,12 @@ def affinity_levels(columns: Columns, constraints: Constraints) -> Levels:
         return levels_of(mask if affinity is None else mask & columns.admitted(affinity))
 
     return columns.kept((NAME, selector, affinity), make)
+
+
+def affinity_sorts(columns: Columns, constraints: Constraints) -> Amount:
+    """Nodes by which requirement of the selector is the first that does not match, if any is."""
+    found = np.zeros(len(columns.names), dtype=np.int64)
+    found[affinity_levels(columns, constraints) == REFUSED] = 1
+    for at, one in reversed(list(enumerate(constraints.node_selector, 2))):
+        found[~columns.selected((one,))] = at
+    return found

@@ -1,12 +1,12 @@
 """NodeResourcesFit: what the pod requests must be free, and a slot for it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from clusteraudit.model.provisioning import DeviceClassRow
 from clusteraudit.model.rows import PodRow, amount_of
-from clusteraudit.simulate.columns import DOUBT, FITS, REFUSED, Columns, Levels
+from clusteraudit.simulate.columns import DOUBT, FITS, REFUSED, Amount, Columns, Levels
 from clusteraudit.simulate.filters.kit import NOT_MODELLED, Answer, Check, Doubt, Refusal
 from clusteraudit.simulate.snapshot import SLOTS, NodeInfo, Snapshot
 
@@ -41,7 +41,18 @@ def node_resources_fit(snapshot: Snapshot, pod: PodRow) -> Check:
             found[columns.free(name) < amount] = REFUSED
         return found
 
-    return Check(each, None if devices else levels)
+    def sorts(columns: Columns) -> Amount:
+        return _lacks(columns, ((SLOTS, 1), *asked))
+
+    return Check(each, *((None, None) if devices else (levels, sorts)))
+
+
+def _lacks(columns: Columns, asked: Iterable[tuple[str, int]]) -> Amount:
+    """A bit per resource of which a node has too little."""
+    found = np.zeros(len(columns.names), dtype=np.int64)
+    for name, amount in asked:
+        found = 2 * found + (columns.free(name) < amount)
+    return found
 
 
 def _device(snapshot: Snapshot, resource: str) -> Doubt | None:
