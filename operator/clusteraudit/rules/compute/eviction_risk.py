@@ -99,7 +99,10 @@ def _busy(usage: str) -> tuple[build.Manifest, ...]:
 )
 def eviction_risk(node: Ref, cluster: Cluster, settings: EvictionRiskSettings) -> Iterator[Answer]:
     row, fresh = cluster.get(NodeRow, node), settings.fresh_seconds
-    if row is None or not amount_of(row.capacity, "memory"):
+    if row is None:
+        return
+    if not amount_of(row.capacity, "memory"):
+        yield Unknown(node, "NodeCapacity")
         return
     usage, lacks = sample(cluster, "NodeMetrics", "", node.name, fresh)
     if usage is None:

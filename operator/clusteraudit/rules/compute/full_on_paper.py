@@ -124,6 +124,8 @@ def full_on_paper(cluster: Cluster, settings: FullOnPaperSettings) -> Iterator[A
     nodes = {node.name: node for node in cluster.all(NodeRow, "Node")}
     samples = {usage.name: usage for usage in cluster.all(UsageRow, "NodeMetrics")}
     for pool, names in pools(cluster):
+        if not all(nodes[name].allocatable for name in names):
+            yield Unknown(pool_ref(pool), "NodeAllocatable")
         full = [
             one
             for name in names

@@ -34,6 +34,7 @@ from clusteraudit.rules.kit import (
     Layer,
     Settings,
     Severity,
+    Unknown,
     broken,
     count,
     found,
@@ -91,6 +92,8 @@ def _pool(limit: str) -> tuple[build.Manifest, ...]:
 def memory_overcommit(cluster: Cluster, settings: MemoryOvercommitSettings) -> Iterator[Answer]:
     for pool, names in pools(cluster):
         nodes = [promised(cluster, name) for name in names]
+        if not all(one.allocatable for one in nodes):
+            yield Unknown(pool_ref(pool), "NodeAllocatable")
         over = sorted(
             (one for one in nodes if one.permille > settings.limits_permille),
             key=lambda one: (-one.permille, one.node),
