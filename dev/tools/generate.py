@@ -20,7 +20,7 @@ from clusteraudit.report.explain import ExplainShape
 from clusteraudit.report.pages import pages
 from clusteraudit.report.shapes import ScanShape
 from demo.snapshot import snapshot
-from tools import chart, dashboard, events, metrics
+from tools import chart, concepts, dashboard, events, metrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -66,6 +66,7 @@ def demo() -> dict[str, str]:
 TABLE: tuple[Generated, ...] = (
     Generated(chart.files, owns=("crds/*", f"{chart.CHART}/crds/*", f"{chart.CHART}/files/*")),
     Generated(pages, owns=("docs/rules/*.md", "docs/rules/*/*.md")),
+    Generated(concepts.pages),
     Generated(metrics.pages),
     Generated(dashboard.pages),
     Generated(events.pages),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 BROUGHT_BY: Mapping[str, str] = {
     "kube-*": "Kubernetes, flannel",
@@ -32,6 +33,7 @@ Hygiene rules are silent there unless asked: their owner is not who reads this.
 SYSTEM_NAMESPACES = tuple(BROUGHT_BY)
 
 
+@lru_cache(maxsize=10_000)
 def is_system(namespace: str, patterns: tuple[str, ...] = SYSTEM_NAMESPACES) -> bool:
     """Whether a namespace is one of the system's."""
     return any(fnmatchcase(namespace, pattern) for pattern in patterns)

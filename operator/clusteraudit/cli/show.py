@@ -10,7 +10,7 @@ from clusteraudit.audit.system import SYSTEM_NAMESPACES
 from clusteraudit.cli.errors import CommandError, Exit
 from clusteraudit.cli.output import console
 from clusteraudit.report.crd import crd as definition
-from clusteraudit.report.pages import hygiene, page
+from clusteraudit.report.pages import CONCEPTS, hygiene, page
 from clusteraudit.rules.catalogue import catalogue
 
 
@@ -24,6 +24,11 @@ def rules(
                 f"{rule.code}  {rule.severity:<8}  {rule.loop:<12}  {rule.name:<24}  {rule.title}"
             )
         typer.echo(_hygiene(), err=True)
+        typer.echo(
+            f"`cluster-audit rules CODE` prints the page of one; {CONCEPTS} says what layers, "
+            "loops, outcomes and chains are.",
+            err=True,
+        )
         return
     rule_found = catalogue().get(code)
     if rule_found is None:

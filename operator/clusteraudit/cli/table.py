@@ -24,6 +24,8 @@ def show(report: ScanShape, console: Console) -> None:
         for depth, finding in _tree(report):
             _finding(console, finding, depth)
         console.print(Text(_totals(report), style="bold"))
+        for line in _more(report):
+            console.print(Text(line))
         for line in _untold(report):
             console.print(Text(line))
     for line in capture.get().splitlines():  # rich fills lines up: what is piped on should not be
@@ -70,6 +72,13 @@ def _totals(report: ScanShape) -> str:
     cluster = report.cluster
     audited = f"{cluster.nodes} nodes, {cluster.pods} pods, at {cluster.taken_at}"
     return f"{', '.join(numbers) or 'nothing found'}; score {report.score} of 100 ({audited})"
+
+
+def _more(report: ScanShape) -> Iterator[str]:
+    """Where what was found is explained."""
+    if report.findings:
+        code = report.findings[0].rule
+        yield f"`cluster-audit rules {code}` says why {code} matters and what to do; so for each."
 
 
 def _untold(report: ScanShape) -> Iterator[str]:

@@ -179,7 +179,7 @@ def derived(
     """Make a pure function of the cluster a door: kept per arguments, with early cut-off."""
 
     def door(cluster: Cluster, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        cell = (VALUE, function, args, tuple(sorted(kwargs.items())))
+        cell = (VALUE, function, args, tuple(sorted(kwargs.items())) if kwargs else ())
         return cluster.derived(cell, lambda: function(cluster, *args, **kwargs))
 
     door.__doc__ = function.__doc__

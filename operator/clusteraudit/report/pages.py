@@ -7,6 +7,8 @@ from clusteraudit.rules.catalogue import Catalogue, catalogue
 from clusteraudit.rules.kit import Rule
 
 DOCS = "docs/rules"
+CONCEPTS = "docs/concepts.md"
+"""What layers, loops, outcomes, severities and chains are; made by `dev/tools/concepts.py`."""
 
 
 def page(rule: Rule) -> str:
@@ -63,7 +65,8 @@ def index(rules: Catalogue) -> str:
         for r in rules
     )
     head = ["| code | name | severity | loop | fault |", "|---|---|---|---|---|"]
-    return "\n".join(["# Rules", "", *head, *rows, "", *_system(rules)])
+    told = "What layers, loops, outcomes, severities and chains are: [concepts](../concepts.md)."
+    return "\n".join(["# Rules", "", told, "", *head, *rows, "", *_system(rules)])
 
 
 def _system(rules: Catalogue) -> Iterator[str]:

@@ -23,7 +23,8 @@ from clusteraudit.report.shapes import (
 from clusteraudit.rules.catalogue import Catalogue
 from clusteraudit.rules.kit import LOOPS, Severity
 
-_COST = {Severity.CRITICAL: 25, Severity.HIGH: 10, Severity.MEDIUM: 3, Severity.LOW: 1}
+COST = {Severity.CRITICAL: 25, Severity.HIGH: 10, Severity.MEDIUM: 3, Severity.LOW: 1}
+"""What a rule takes off the score that finds something of this severity."""
 
 
 Shown = Callable[[Entry], bool]
@@ -67,7 +68,7 @@ def score(entries: Iterable[Entry]) -> int:
     for entry in entries:
         known = worst.get(entry.rule, entry.severity)
         worst[entry.rule] = min(known, entry.severity, key=lambda one: one.rank)
-    return max(0, 100 - sum(_COST.get(one, 0) for one in worst.values()))
+    return max(0, 100 - sum(COST.get(one, 0) for one in worst.values()))
 
 
 def summary(entries: Iterable[Entry], catalogue: Catalogue) -> Summary:

@@ -31,11 +31,14 @@ class Promised(msgspec.Struct, frozen=True, gc=False):
 def promised(cluster: Cluster, name: str) -> Promised:
     """The memory limits of a node's pods that have not ended and are not critical."""
     node = cluster.find(NodeRow, "Node", "", name)
-    pods = cluster.bucket(PodRow, "pods_on", name)
-    templates = [pod.template for pod in pods if not critical(pod)]
+    limits = unlimited = 0
+    for pod in cluster.bucket(PodRow, "pods_on", name):
+        if not critical(pod):
+            limits += amount_of(pod.template.limits, "memory")
+            unlimited += pod.template.unlimited
     return Promised(
         name,
-        limits=sum(amount_of(one.limits, "memory") for one in templates),
-        unlimited=sum(one.unlimited for one in templates),
+        limits=limits,
+        unlimited=unlimited,
         allocatable=amount_of(node.allocatable, "memory") if node else 0,
     )

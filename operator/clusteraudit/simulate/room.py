@@ -4,7 +4,7 @@ Placed pods only: a pod without a node holds nothing. Pods that have ended hold 
 are terminating still do (`eventhandlers.go`). A pod holds one slot, the resource `pods`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
 import msgspec
@@ -50,8 +50,10 @@ def load(cluster: Cluster, name: str) -> Load:
     pods = cluster.bucket(PodRow, "pods_on", name)
     for pod in pods:
         template = pod.template
-        _add(requested, template.requests)
-        _add(limits, template.limits)
+        for resource, amount in template.requests:
+            requested[resource] = requested.get(resource, 0) + amount
+        for resource, amount in template.limits:
+            limits[resource] = limits.get(resource, 0) + amount
         if template.priority < 0:
             _add(reclaimable, (*template.requests, (SLOTS, 1)))
     if pods:
@@ -105,6 +107,15 @@ class Room:
         return isinstance(other, Room) and self._from == other._from
 
     __hash__ = None  # type: ignore[assignment]  # arrays: compared as a derived value, never a key
+
+    def full(self, resource: str, permille: int) -> Iterator[tuple[str, int, int]]:
+        """Nodes of which so many thousandths are requested: name, requested, allocatable."""
+        at = self.column.get(resource)
+        if at is None:
+            return
+        asked, whole = self.requested[:, at], self.allocatable[:, at]
+        for node in np.flatnonzero((whole > 0) & (1000 * asked >= permille * whole)):
+            yield self.nodes[node], int(asked[node]), int(whole[node])
 
     def wider(self, resources: Iterable[str]) -> "Room":
         """With columns of these resources too, of which no node may have any."""

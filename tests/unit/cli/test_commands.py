@@ -303,7 +303,9 @@ def test_a_reader_that_leaves_is_no_fault() -> None:
 
 
 def test_rules_crd_and_version() -> None:
-    listed = call("rules").stdout.decode()
+    done = call("rules")
+    listed = done.stdout.decode()
+    assert "docs/concepts.md" in done.stderr.decode()
     assert "CMP101" in listed
     assert "What to do" in call("rules", "cmp101").stdout.decode()
     assert call("rules", "nope").returncode == 2

@@ -14,8 +14,9 @@ Raise the memory request of the pod that must stay to what it uses, or its prior
 off the node.
 
 ## When it stays silent
-Where more room is left. Unknown where metrics.k8s.io tells nothing of the node, or nothing recent.
-The threshold is the kubelet's default unless set here: the API does not show the real one.
+Where more room is left. Unknown where metrics.k8s.io tells nothing of the node, or nothing recent,
+and of a node that has not said what it has. The threshold is the kubelet's default unless set here:
+the API does not show the real one.
 """
 
 from collections.abc import Iterator

@@ -14,7 +14,8 @@ Lower the requests of the workloads that keep most to what they need, as their u
 
 ## When it stays silent
 Where less is requested or more is used. Unknown where metrics.k8s.io tells nothing of a node that
-is full, or nothing recent. One sample is no peak: look at a longer time before you lower anything.
+is full, or nothing recent, and for a pool of which a node has not said what it has. One sample is
+no peak: look at a longer time before you lower anything.
 """
 
 from collections.abc import Iterator
@@ -46,7 +47,7 @@ from clusteraudit.rules.kit import (
 from clusteraudit.simulate.filters.kit import constraints_of
 from clusteraudit.simulate.fit import eligible
 from clusteraudit.simulate.pools import pools
-from clusteraudit.simulate.snapshot import free
+from clusteraudit.simulate.room import room
 
 _RESOURCES = ("cpu", "memory")
 
@@ -70,7 +71,7 @@ class _Load(msgspec.Struct, frozen=True):
     resource: str
     requested: int
     allocatable: int
-    used: int | None
+    used: int | None = None
 
     def idles(self, permille: int) -> bool:
         """Whether it uses no more than so much of what there is."""
@@ -123,13 +124,15 @@ _WAITS = (build.deployment("search", cpu="2"), *build.pods_of("search", unschedu
 def full_on_paper(cluster: Cluster, settings: FullOnPaperSettings) -> Iterator[Answer]:
     nodes = {node.name: node for node in cluster.all(NodeRow, "Node")}
     samples = {usage.name: usage for usage in cluster.all(UsageRow, "NodeMetrics")}
+    loads = _loads(cluster, settings.requested_permille)
     for pool, names in pools(cluster):
         if not all(nodes[name].allocatable for name in names):
             yield Unknown(pool_ref(pool), "NodeAllocatable")
         full = [
             one
             for name in names
-            for one in _full(cluster, nodes[name], samples.get(name), settings)
+            if name in loads
+            for one in _used(cluster, loads[name], samples.get(name), settings.fresh_seconds)
         ]
         for resource in _RESOURCES:
             here = [one for one in full if one.resource == resource]
@@ -140,23 +143,25 @@ def full_on_paper(cluster: Cluster, settings: FullOnPaperSettings) -> Iterator[A
                 yield Unknown(pool_ref(pool), "FreshNodeMetrics")
 
 
-def _full(
-    cluster: Cluster, node: NodeRow, sample: UsageRow | None, settings: FullOnPaperSettings
-) -> Iterator[_Load]:
-    """Resources of which a node has next to nothing left that is not requested."""
-    left = free(cluster, node.name)
+def _loads(cluster: Cluster, permille: int) -> dict[str, list[_Load]]:
+    """By node, the resources of which next to nothing is left that is not requested."""
+    held, found = room(cluster), dict[str, list[_Load]]()
     for resource in _RESOURCES:
-        whole = amount_of(node.allocatable, resource)
-        requested = whole - amount_of(left, resource)
-        if whole and 1000 * requested >= settings.requested_permille * whole:
-            used = _used(cluster, sample, resource, settings.fresh_seconds)
-            yield _Load(node.name, resource, requested, whole, used)
+        for node, requested, whole in held.full(resource, permille):
+            found.setdefault(node, []).append(_Load(node, resource, requested, whole))
+    return found
 
 
-def _used(cluster: Cluster, sample: UsageRow | None, resource: str, fresh: int) -> int | None:
-    if sample is None or cluster.older(sample.at, fresh):
-        return None
-    return sample.cpu if resource == "cpu" else sample.memory
+def _used(
+    cluster: Cluster, loads: list[_Load], sample: UsageRow | None, fresh: int
+) -> Iterator[_Load]:
+    """With what the node uses, where its sample tells."""
+    for one in loads:
+        if sample is None or cluster.older(sample.at, fresh):
+            yield one
+        else:
+            used = sample.cpu if one.resource == "cpu" else sample.memory
+            yield msgspec.structs.replace(one, used=used)
 
 
 def _finding(cluster: Cluster, pool: str, among: int, idle: list[_Load]) -> Answer:

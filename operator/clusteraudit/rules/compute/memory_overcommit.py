@@ -17,6 +17,7 @@ that are far under it. Where latency matters, set `limitsPermille` to 1500.
 ## When it stays silent
 Below that, and for CPU, of which too little is slow and never fatal. Pods of system-critical
 priority are not counted: pressure does not evict them, and their limits are the distribution's.
+Unknown for a pool of which a node has not said what it has.
 """
 
 from collections.abc import Iterator

@@ -40,7 +40,7 @@ from clusteraudit.rules.kit import (
     sound,
 )
 from clusteraudit.simulate.claims import NOBODY, Users, claim_users
-from clusteraudit.simulate.zones import nodes_in_reach, open_nodes, reach_of
+from clusteraudit.simulate.zones import Reach, nodes_in_reach, open_nodes, reach_of
 
 
 def _pinned(*nodes: build.Manifest) -> tuple[build.Manifest, ...]:
@@ -98,11 +98,15 @@ def _pinned(*nodes: build.Manifest) -> tuple[build.Manifest, ...]:
 )
 def zone_without_node(cluster: Cluster, _: Settings) -> Iterator[Answer]:
     open_ones = open_nodes(cluster)
+    closed: dict[Reach, bool] = {}
     left: dict[tuple[str, ...], list[VolumeRow]] = {}
     for volume in cluster.all(VolumeRow, "PersistentVolume"):
-        zones = reach_of(volume).zones if volume.claim and volume.phase == "Bound" else ()
-        if zones and open_ones.isdisjoint(nodes_in_reach(cluster, reach_of(volume))):
-            left.setdefault(zones, []).append(volume)
+        if volume.claim and volume.phase == "Bound":
+            reach = reach_of(volume)
+            if reach not in closed:
+                closed[reach] = open_ones.isdisjoint(nodes_in_reach(cluster, reach))
+            if closed[reach] and reach.zones:
+                left.setdefault(reach.zones, []).append(volume)
     for zones, volumes in sorted(left.items()):
         yield _finding(cluster, zones, volumes)
 

@@ -1,4 +1,4 @@
-"""`explain` of one pod from the model: `PYTHONPATH=dev python -m bench.explain [NODES] [PODS]`."""
+"""`explain` of one pod from the model: `python -m benchmarks.explain [NODES] [PODS]`."""
 
 import random
 import sys

@@ -1,4 +1,4 @@
-"""`evictions --all` from the model: `PYTHONPATH=dev python -m bench.evictions [NODES] [PODS]`."""
+"""`evictions --all` from the model: `python -m benchmarks.evictions [NODES] [PODS]`."""
 
 import random
 import sys
