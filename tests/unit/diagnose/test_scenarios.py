@@ -57,9 +57,9 @@ PAPER = Scenario(
         build.deployment("search", cpu="1", memory="1Gi"),
         *build.pods_of("search", unschedulable=600, cpu="1", memory="1Gi"),
     ],
-    chain=["full-on-paper", "fragmented-capacity", "pod-pending"],
+    chain=["full-on-paper", "fragmented-capacity", "stranded-by-shape", "pod-pending"],
     mend=_api("2"),
-    clears=["full-on-paper", "fragmented-capacity"],
+    clears=["full-on-paper", "fragmented-capacity", "stranded-by-shape"],
     after=build.pods_of("search", on="n0", cpu="1", memory="1Gi"),
     alike=_measured("7"),
 )

@@ -141,7 +141,8 @@ def no_node_fits(workload: Ref, cluster: Cluster, settings: NoNodeFitsSettings) 
 def _who(pod: PodRow, names: tuple[str, ...]) -> str:
     listed = f"{count(len(names), 'pod')} ({some(names)})"
     cannot = "could not" if pod.node or pod.synthetic else "cannot"
-    return f"{listed} {cannot} start{' again' if pod.node else ''}, for it requests"
+    who = "it" if len(names) == 1 else "each"
+    return f"{listed} {cannot} start{' again' if pod.node else ''}, for {who} requests"
 
 
 def _text(resource: str, amount: int) -> str:
