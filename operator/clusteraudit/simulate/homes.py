@@ -73,6 +73,17 @@ def emptied(cluster: Cluster, name: str) -> NodeInfo | None:
     return info_of(node, (one for one in pods if stays(one.template))) if node else None
 
 
+@derived
+def rooms(cluster: Cluster, constraints: Constraints) -> tuple[NodeInfo, ...]:
+    """Homes when they are empty, by name: of those that then hold the same, the first."""
+    found: dict[object, NodeInfo] = {}
+    for name in homes(cluster, constraints):
+        info = emptied(cluster, name)
+        if info:
+            found.setdefault((tuple(sorted(info.free.items())), info.node.allocatable), info)
+    return tuple(found.values())
+
+
 def lacks(cluster: Cluster, shape: Shape, info: NodeInfo) -> Iterator[Refusal]:
     """What a node has too little of for one pod of a shape."""
     pod = PodRow("", "", template=PodTemplate(requests=shape.requests))
@@ -121,9 +132,8 @@ def _asked(cluster: Cluster, shape: Shape) -> tuple[Room, dict[int, int]]:
 @derived
 def too_large(cluster: Cluster, shape: Shape) -> bool:
     """Whether there are nodes for a shape, and none of them would hold it if it were empty."""
-    found = homes(cluster, shape.constraints)
-    rooms = (emptied(cluster, name) for name in found)
-    return bool(found) and not any(room and not any(lacks(cluster, shape, room)) for room in rooms)
+    found = rooms(cluster, shape.constraints)
+    return bool(found) and all(any(lacks(cluster, shape, room)) for room in found)
 
 
 @derived

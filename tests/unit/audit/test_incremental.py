@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +13,6 @@ from clusteraudit.model.build import NOW, Manifest
 from clusteraudit.model.kinds import KINDS
 from clusteraudit.model.store import Change, Evidence, Store, api_group
 from clusteraudit.rules.catalogue import catalogue
-from clusteraudit.rules.kit import Example
 from support.clusters import EVERYTHING, changes_of
 
 NODES = ["n0", "n1", "n2"]
@@ -86,6 +86,8 @@ def usage() -> st.SearchStrategy[list[Manifest]]:
 
 
 EXAMPLES = [one for rule in catalogue() for one in rule.examples]
+PARTS = 6
+"""Of one long test, so that it is shared between cores."""
 """Clusters in which rules find, or nearly: a change to one of them moves an answer."""
 
 OBJECTS = st.one_of(
@@ -134,13 +136,15 @@ def anew(store: Store, now: int) -> Audit:
     return audit
 
 
-@settings(max_examples=1500, deadline=None)
-@given(st.sampled_from(EXAMPLES), st.lists(a_step(), min_size=1, max_size=12))
+@pytest.mark.parametrize("part", range(PARTS))
+@settings(max_examples=1500 // PARTS, deadline=None)
+@given(st.data(), st.lists(a_step(), min_size=1, max_size=12))
 def test_incremental_equals_full(
-    base: Example,
+    part: int,
+    data: st.DataObject,
     steps: Sequence[tuple[list[Change], dict[str, Evidence], int]],
 ) -> None:
-    now = NOW
+    base, now = data.draw(st.sampled_from(EXAMPLES[part::PARTS])), NOW
     audit = Audit(catalogue(), now)
     audit.step(changes_of(base.objects), evidence=EVERYTHING, now=now)
     for changes, evidence, later in steps:

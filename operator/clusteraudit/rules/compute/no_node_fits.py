@@ -46,7 +46,7 @@ from clusteraudit.rules.kit import (
 )
 from clusteraudit.simulate.autoscaling import PROVISION_SECONDS
 from clusteraudit.simulate.filters.kit import Refusal, Shape, shape_of
-from clusteraudit.simulate.homes import at_fault, emptied, homes, lacks, too_large
+from clusteraudit.simulate.homes import at_fault, homes, lacks, rooms, too_large
 from clusteraudit.simulate.workload import label_of
 
 
@@ -155,6 +155,6 @@ def _nearest(cluster: Cluster, shape: Shape) -> tuple[str, Refusal]:
     def share(lack: Refusal) -> float:
         return 1 - (lack.free or 0) / (lack.requested or 1)
 
-    rooms = (emptied(cluster, name) for name in homes(cluster, shape.constraints))
-    worst = ((info.name, max(lacks(cluster, shape, info), key=share)) for info in rooms if info)
+    found = rooms(cluster, shape.constraints)
+    worst = ((info.name, max(lacks(cluster, shape, info), key=share)) for info in found)
     return min(worst, key=lambda one: (share(one[1]), one[0]))
