@@ -14,6 +14,7 @@ import resource
 import time
 from typing import TYPE_CHECKING
 
+from clusteraudit.cli.main import collect_rarely
 from clusteraudit.model.build import NOW
 from clusteraudit.model.cluster import Cluster
 from clusteraudit.model.kinds import KINDS
@@ -134,6 +135,7 @@ def kept(store: Store) -> tuple[float, float]:
 
 def main() -> None:
     """Print the figures."""
+    collect_rarely()
     parser = argparse.ArgumentParser(prog="benchmarks.capacity", description=__doc__)
     parser.add_argument("--nodes", type=int, default=5000)
     parser.add_argument("--pods", type=int, default=150_000)

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 
+from clusteraudit.cli.main import collect_rarely
 from clusteraudit.model.cluster import Cluster
 from clusteraudit.model.kinds import KINDS
 from clusteraudit.model.rows import NodeRow, PodRow, PodTemplate, Row, UsageRow
@@ -41,6 +42,7 @@ def made(nodes: int, pods: int) -> Iterator[tuple[str, Row]]:
 
 def main() -> None:
     """Print what it takes to rank all pods, and to make the answer's shape and its JSON."""
+    collect_rarely()
     nodes, pods = (int(text) for text in (sys.argv[1:] or [str(NODES), str(PODS)]))
     store = Store()
     store.apply([Change(kind, row.key, row) for kind, row in made(nodes, pods)])

@@ -8,6 +8,7 @@ from statistics import median
 
 import msgspec
 
+from clusteraudit.cli.main import collect_rarely
 from clusteraudit.model.cluster import Cluster
 from clusteraudit.model.constraints import PodTerm, Spread
 from clusteraudit.model.kinds import KINDS
@@ -93,6 +94,7 @@ def timed(work: Callable[[], object]) -> float:
 
 def main() -> None:
     """Print what the snapshot takes, and each kind of pod by each way of asking."""
+    collect_rarely()
     nodes, pods = (int(text) for text in (sys.argv[1:] or [str(NODES), str(PODS)]))
     store = Store()
     store.apply([Change(kind, row.key, row) for kind, row in made(nodes, pods)])
