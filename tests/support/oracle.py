@@ -213,10 +213,22 @@ class Stage:
         moved = False
         for key, one in list(self.objects.items()):
             if key[0] == "Pod" and not one["spec"].get("nodeName"):
-                current = self.fetch(one)
-                moved = moved or read(current).node != read(one).node
-                self.learn(current)
+                current = self._current(one)
+                moved = moved or current is None or read(current).node != read(one).node
+                if current is None:
+                    self.forget(one)
+                else:
+                    self.learn(current)
         return moved
+
+    def _current(self, one: Object) -> Object | None:
+        """An object as the server holds it; None if it was evicted before it was bound."""
+        try:
+            return self.fetch(one)
+        except ApiError as error:
+            if error.status != http.client.NOT_FOUND:
+                raise
+            return None
 
     # Decisions
 
