@@ -414,3 +414,11 @@ def _not_ready(one: Manifest, load: str) -> Manifest:
         return one
     ready = {"type": "Ready", "status": "False", "lastTransitionTime": build.ago(60)}
     return {**one, "status": {"phase": "Running", "conditions": [ready]}}
+
+
+def test_its_own_namespace_is_no_news_on_day_one() -> None:
+    name = "cluster-audit"
+    own = [build.thing("v1", "Namespace", name), build.pod("operator", name, app=name)]
+    _, result = audited([*fresh()["kind"], *own])
+    assert [one for one in result.entries if one.finding.subject.namespace == name] == []
+    assert [one for one in result.entries if one.finding.subject.name == name] == []

@@ -12,6 +12,7 @@ BROUGHT_BY: Mapping[str, str] = {
     "calico-*": "Calico",
     "cattle-*": "Rancher",
     "cilium*": "Cilium",
+    "cluster-audit": "the chart of Cluster Audit, by convention",
     "fleet-*": "Rancher",
     "gatekeeper-system": "the policy add-on of AKS, Gatekeeper",
     "gke-*": "GKE",

@@ -116,7 +116,7 @@ def _labelled(view: Snapshot, pod: PodRow, said: Sequence[Verdict]) -> Iterator[
             found.setdefault(wanted, []).append(one.node)
     for wanted, names in sorted(found.items(), key=lambda one: (one[0].key, one[0].values)):
         key, value = wanted.key, wanted.values[0] if wanted.values else "true"
-        nodes = tuple(_changed(view, pod, names, lambda node: _with_label(node, key, value)))  # noqa: B023
+        nodes = tuple(_changed(view, pod, names, lambda node: _with_label(node, key, value)))  # noqa: B023 - used at once
         if nodes:
             change = {"type": "label", "key": key, "value": value}
             yield Remedy(change, nodes, f"label one of the nodes {key}={value}")
