@@ -7,6 +7,7 @@ import http.client
 import json
 import secrets
 import ssl
+import sys
 import tempfile
 import urllib.request
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,6 +28,9 @@ from .waiting import wait
 
 READY_SECONDS = 60.0
 ACCOUNT_PREFIX = "system:serviceaccount:"
+GIVES_ITSELF_UP = "Scheduler cache is corrupted"
+"""After these words the scheduler exits, and counts on being started again (`cache.go`)."""
+MAX_RENEWALS = 3
 
 
 @dataclass(eq=False)
@@ -51,6 +55,7 @@ class ControlPlane(Cluster):
 
     def __post_init__(self) -> None:
         self._running: dict[str, Component] = {}
+        self._renewals = 0
         self._group: ProcessGroup | None = None
         self._exit: contextlib.ExitStack = contextlib.ExitStack()
 
@@ -153,9 +158,19 @@ class ControlPlane(Cluster):
             self.wait(account, READY_SECONDS, "the default service account")
 
     def check(self) -> None:
-        """Raise when a component has died that nobody stopped."""
+        """Raise when a component has died that nobody stopped.
+
+        A scheduler that gives itself up to be started again is, as a kubelet would do it.
+        """
         for component in self._running.values():
-            component.check()
+            try:
+                component.check()
+            except ComponentFailedError as error:
+                if GIVES_ITSELF_UP not in str(error) or self._renewals >= MAX_RENEWALS:
+                    raise
+                self._renewals += 1
+                print(f"{component.name} gave itself up and is started again", file=sys.stderr)
+                self.restart(component.name)
 
     def component(self, name: str) -> Component:
         """One of its programs: to signal it, to read its log or its process id."""
