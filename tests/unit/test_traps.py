@@ -20,7 +20,8 @@ from clusteraudit.report.inputs import Origin
 from clusteraudit.report.scan import scan
 from clusteraudit.rules.catalogue import catalogue
 from clusteraudit.simulate.fit import refusals
-from clusteraudit.simulate.pools import places, zone_of
+from clusteraudit.simulate.node_zones import zone_of
+from clusteraudit.simulate.pools import places
 from clusteraudit.simulate.schedule import verdicts
 from clusteraudit.simulate.snapshot import snapshot
 from support.capacity import asked as capacity_of

@@ -8,6 +8,7 @@ import msgspec
 from clusteraudit.model.cluster import Cluster, derived
 from clusteraudit.model.rows import NodeRow
 from clusteraudit.model.tolerations import FILTERING
+from clusteraudit.simulate.node_zones import zone_key, zone_of
 
 By = Literal["pool", "zone", "node"]
 
@@ -33,8 +34,6 @@ LABELS = (
 """The first that a node carries names its pool. Machines of OpenShift and of the Cluster API name
 their set in annotations only, which the model does not read: their nodes go by their signature."""
 
-_ZONES = ("topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone")
-_REGIONS = ("topology.kubernetes.io/region", "failure-domain.beta.kubernetes.io/region")
 _TYPES = ("node.kubernetes.io/instance-type", "beta.kubernetes.io/instance-type")
 _ROLE = "node-role.kubernetes.io/"
 _OF_ITS_STATE = ("node.", "node-role.")
@@ -68,11 +67,6 @@ def roles_of(node: NodeRow) -> tuple[str, ...]:
     return tuple(key.removeprefix(_ROLE) for key in keys)
 
 
-def zone_of(node: NodeRow) -> str:
-    """The zone that a node says it is in; empty where it says none."""
-    return _first(node, _ZONES)
-
-
 def _first(node: NodeRow, labels: tuple[str, ...]) -> str:
     """The value of the first of these labels that the node carries."""
     values = (node.labels.get(label) for label in labels)
@@ -93,7 +87,7 @@ def places(cluster: Cluster) -> tuple[Place, ...]:
     nodes = sorted(cluster.all(NodeRow, "Node"), key=lambda node: node.name)
     regions: dict[str, set[str]] = {}
     for node in nodes:
-        regions.setdefault(zone_of(node), set()).add(_first(node, _REGIONS))
+        regions.setdefault(zone_of(node), set()).add(zone_key(node)[0])
     return tuple(Place(node.name, pool_of(node), _zone(node, regions)) for node in nodes)
 
 
@@ -107,7 +101,7 @@ def pools(cluster: Cluster) -> tuple[tuple[str, tuple[str, ...]], ...]:
 
 
 def _zone(node: NodeRow, regions: dict[str, set[str]]) -> str:
-    zone, region = zone_of(node), _first(node, _REGIONS)
+    region, zone = zone_key(node)
     return f"{region}/{zone}" if zone and region and len(regions[zone]) > 1 else zone
 
 

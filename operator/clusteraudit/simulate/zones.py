@@ -11,7 +11,7 @@ from clusteraudit.model.rows import NodeRow, VolumeRow
 from clusteraudit.model.selectors import NodeSelector
 from clusteraudit.simulate.filters.volume_binding import reaches
 from clusteraudit.simulate.filters.volume_zone import in_zone
-from clusteraudit.simulate.pools import zone_of
+from clusteraudit.simulate.node_zones import zone_of
 
 _SUFFIX = "/zone"
 _WIDE = (_SUFFIX, "/region")
