@@ -57,6 +57,8 @@ class Rehearsal:
     def __init__(self, cluster: Cluster) -> None:
         self.last: Rehearsed | None = None
         """None until a pass has ended, and while nodes or pods are not known in full."""
+        self.fault: tuple[str, Exception] | None = None
+        """What failed first in the pass, a fault of ours: of which loss, and how."""
         self._cluster = cluster
         self._ground: Ground | None = None
         self._due: list[_Target] = []
@@ -95,6 +97,7 @@ class Rehearsal:
         if not self._changed or not self._known():
             return False
         self._began, self._changed, self._found = now, False, []
+        self.fault = None
         ground = self._ground = Ground(self._cluster)
         self._due = [("zone", zone.name) for zone in zones(self._cluster)]
         self._due += [("node", name) for name in ground.base.nodes]
@@ -114,7 +117,8 @@ class Rehearsal:
         lose = node_loss if kind == "node" else zone_loss
         try:
             return lose(ground, name, MODE).verdict
-        except Exception:  # a fault of ours, of this drill: of it nothing is told
+        except Exception as error:  # of this drill nothing is told, the others go on
+            self.fault = self.fault or (f"{kind} {name}", error)
             return Verdict.UNKNOWN
 
     def _ended(self) -> Rehearsed:

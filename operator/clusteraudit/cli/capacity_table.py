@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from clusteraudit.cli import output
 from clusteraudit.model.quantity import show as quantity
 from clusteraudit.report.capacity_shapes import (
     CapacityShape,
@@ -27,23 +28,20 @@ _SKIPPED = 5
 
 def show(report: CapacityShape, console: Console) -> None:
     """Print the answer as people read it."""
-    with console.capture() as capture:
-        console.print(Text(_head(report), style="bold"))
-        console.print(_resources(report))
-        _lines(console, _causes(report))
-        if report.groups:
-            console.print(_groups(report))
-        if report.shapes:
-            console.print(_shapes(report))
-        _lines(console, (*_nodes(report), *_untold(report)))
-    for line in capture.get().splitlines():  # rich fills lines up: what is piped on should not be
-        console.file.write(line.rstrip() + "\n")
+    output.show(console, _parts(report))
 
 
-def _lines(console: Console, lines: Iterable[str]) -> None:
-    for line in lines:
-        console.print(Text(line))
-    console.print()
+def _parts(report: CapacityShape) -> Iterator[RenderableType]:
+    yield Text(_head(report), style="bold")
+    yield _resources(report)
+    yield from map(Text, _causes(report))
+    yield ""
+    if report.groups:
+        yield _groups(report)
+    if report.shapes:
+        yield _shapes(report)
+    yield from map(Text, (*_nodes(report), *_untold(report)))
+    yield ""
 
 
 def _table(*columns: str) -> Table:

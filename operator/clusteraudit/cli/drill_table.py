@@ -8,6 +8,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from clusteraudit.cli import output
 from clusteraudit.report.drill_shapes import DrilledPod, DrillResult, DrillShape
 
 _STYLES = {
@@ -28,15 +29,14 @@ _OUTCOMES = ("lost", "blocked", "pending", "unknown", "pendingUntilScaleUp", "pl
 
 def show(answer: DrillShape, console: Console) -> None:
     """Print what drills say as people read it."""
+    output.show(console, _parts(answer))
+
+
+def _parts(answer: DrillShape) -> Iterator[RenderableType]:
     one = len(answer.drills) == 1
-    parts = _whole(answer.drills[0]) if one else _many(answer.drills)
-    with console.capture() as capture:
-        for part in parts:
-            console.print(part)
-        if answer.inputs.partial:
-            console.print("If the input holds every object that exists, --complete tells more.")
-    for line in capture.get().splitlines():  # rich fills lines up: what is piped on should not be
-        console.file.write(line.rstrip() + "\n")
+    yield from _whole(answer.drills[0]) if one else _many(answer.drills)
+    if answer.inputs.partial:
+        yield "If the input holds every object that exists, --complete tells more."
 
 
 def _whole(drill: DrillResult) -> Iterator[RenderableType]:

@@ -1,12 +1,12 @@
 """The tables of `evictions`: the pods of one node, or a line for each of many."""
 
-import shutil
 from collections.abc import Iterable, Iterator
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from clusteraudit.cli import output
 from clusteraudit.model.quantity import show as quantity
 from clusteraudit.report.evictions import EvictedPod, EvictionsShape, NodeEvictions
 from clusteraudit.simulate.evictions import Group, Signal
@@ -24,25 +24,23 @@ _ASSUMED = {
 
 def show(answer: EvictionsShape, console: Console) -> None:
     """Print the answer as people read it."""
-    if console.is_terminal:
-        console.width = shutil.get_terminal_size().columns
-    with console.capture() as capture:
-        if len(answer.nodes) == 1:
-            _one(answer.nodes[0], console)
-        else:
-            console.print(_many(answer.nodes))
-        for line in _untold(answer):
-            console.print(Text(line))
-    for line in capture.get().splitlines():  # rich fills lines up: what is piped on should not be
-        console.file.write(line.rstrip() + "\n")
+    output.show(console, _parts(answer, wide=console.width >= _WIDE))
 
 
-def _one(node: NodeEvictions, console: Console) -> None:
-    console.print(Text(f"Node {node.node}, {node.signal}: {_left(node)}", style="bold"))
-    if not node.pods:
-        console.print(Text("It holds no pods."))
-        return
-    wide = console.width >= _WIDE
+def _parts(answer: EvictionsShape, *, wide: bool) -> Iterator[RenderableType]:
+    if len(answer.nodes) == 1:
+        yield from _one(answer.nodes[0], wide=wide)
+    else:
+        yield _many(answer.nodes)
+    yield from map(Text, _untold(answer))
+
+
+def _one(node: NodeEvictions, *, wide: bool) -> Iterator[RenderableType]:
+    yield Text(f"Node {node.node}, {node.signal}: {_left(node)}", style="bold")
+    yield _pods(node, wide=wide) if node.pods else "It holds no pods."
+
+
+def _pods(node: NodeEvictions, *, wide: bool) -> Table:
     amounts = ("REQUEST", "USAGE", "EXCESS") if wide else ()
     table = _table("RANK", "PRIORITY", *amounts, *(("QOS",) if wide else ()), "POD", "WHY")
     for pod in node.pods:
@@ -51,7 +49,7 @@ def _one(node: NodeEvictions, console: Console) -> None:
         where = f"{pod.namespace}/{pod.name}"
         row = [_rank(pod), str(pod.priority), *own, *qos, where, pod.reason]
         table.add_row(*row, style=_FIRST.get(pod.group, ""))
-    console.print(table)
+    return table
 
 
 def _many(nodes: Iterable[NodeEvictions]) -> Table:

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from clusteraudit.cli import output
 from clusteraudit.model.quantity import show as amount
 from clusteraudit.report.explain import (
     ExplainedPod,
@@ -26,26 +27,21 @@ _ROWS = 12
 
 def show(shape: ExplainShape, console: Console) -> None:
     """Print an answer as people read it."""
-    with console.capture() as capture:
-        for pod in shape.pods:
-            _pod(pod, console)
-        console.print(_totals(shape))
-    for line in capture.get().splitlines():  # rich fills lines up: what is piped on should not be
-        console.file.write(line.rstrip() + "\n")
+    pods = (part for pod in shape.pods for part in _pod(pod))
+    output.show(console, (*pods, _totals(shape)))
 
 
-def _pod(pod: ExplainedPod, console: Console) -> None:
+def _pod(pod: ExplainedPod) -> Iterator[RenderableType]:
     where = f"on {pod.node_name}" if pod.node_name else "no node"
-    console.print(Text(f"{pod.namespace}/{pod.name}", "bold").append(f"  {where}", "dim"))
-    console.print(Text(f"  {pod.phase}, {pod.qos_class}, priority {pod.priority}", "dim"))
+    yield Text(f"{pod.namespace}/{pod.name}", "bold").append(f"  {where}", "dim")
+    yield Text(f"  {pod.phase}, {pod.qos_class}, priority {pod.priority}", "dim")
     asked = ", ".join(f"{name} {amount(name, n)}" for name, n in pod.requests.items())
-    console.print(f"  requests {asked or 'nothing'}")
-    console.print(f"  {pod.summary}")
+    yield Text(f"  requests {asked or 'nothing'}")
+    yield Text(f"  {pod.summary}")
     if pod.nodes:
-        console.print(_table(pod.nodes))
-    for line in _below(pod):
-        console.print(line)
-    console.print()
+        yield _table(pod.nodes)
+    yield from _below(pod)
+    yield ""
 
 
 def _table(nodes: Sequence[NodeShape]) -> Table:
@@ -56,8 +52,8 @@ def _table(nodes: Sequence[NodeShape]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("  nodes", justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
-    table.add_column("which", ratio=2, overflow="fold")
-    table.add_column("why", ratio=5, overflow="fold")
+    table.add_column("which", overflow="fold")
+    table.add_column("why", overflow="fold")
     order = sorted(groups.values(), key=lambda one: (one[0].fits is not True, -len(one)))
     for group in order[:_ROWS]:
         names = _some([one.node for one in group])

@@ -3,13 +3,17 @@
 import json
 import os
 import sys
+from collections.abc import Iterable
 from enum import StrEnum
 
 import yaml
 from pydantic import BaseModel
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.table import Table
 
-WIDTH = 100
+PROSE = 100
+"""Columns within which sentences are read well; tables take what the terminal has."""
+WIDEST = 200
 
 
 class Format(StrEnum):
@@ -21,10 +25,20 @@ class Format(StrEnum):
 
 
 def console() -> Console:
-    """A console on stdout: plain where it is no terminal, and as wide as text is read well."""
+    """A console on stdout: as wide as the terminal, and wide and plain where it is none."""
     terminal = sys.stdout.isatty()
-    width = min(WIDTH, os.get_terminal_size().columns) if terminal else WIDTH
+    width = min(WIDEST, os.get_terminal_size().columns) if terminal else WIDEST
     return Console(width=width, highlight=False, emoji=False, markup=False)
+
+
+def show(console: Console, parts: Iterable[RenderableType]) -> None:
+    """Print the parts one below the other, without the blanks with which rich fills lines up."""
+    with console.capture() as capture:
+        for part in parts:
+            wide = isinstance(part, Table)
+            console.print(part, width=console.width if wide else min(PROSE, console.width))
+    for line in capture.get().splitlines():
+        console.file.write(line.rstrip() + "\n")
 
 
 def machine(shape: BaseModel, form: Format) -> str:

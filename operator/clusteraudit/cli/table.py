@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from clusteraudit.cli import output
 from clusteraudit.report.shapes import FindingShape, RuleShape, ScanShape
 
 _STYLES = {
@@ -20,16 +21,14 @@ _INDENT = 4
 
 def show(report: ScanShape, console: Console) -> None:
     """Print a scan as people read it."""
-    with console.capture() as capture:
-        for depth, finding in _tree(report):
-            _finding(console, finding, depth)
-        console.print(Text(_totals(report), style="bold"))
-        for line in _more(report):
-            console.print(Text(line))
-        for line in _untold(report):
-            console.print(Text(line))
-    for line in capture.get().splitlines():  # rich fills lines up: what is piped on should not be
-        console.file.write(line.rstrip() + "\n")
+    output.show(console, _parts(report))
+
+
+def _parts(report: ScanShape) -> Iterator[RenderableType]:
+    for depth, finding in _tree(report):
+        yield from _finding(finding, depth)
+    yield Text(_totals(report), style="bold")
+    yield from map(Text, (*_more(report), *_untold(report)))
 
 
 def _tree(report: ScanShape) -> Iterator[tuple[int, FindingShape]]:
@@ -55,16 +54,16 @@ def _below(
             yield from _below(by[effect], depth + 1, by, told)
 
 
-def _finding(console: Console, finding: FindingShape, depth: int) -> None:
+def _finding(finding: FindingShape, depth: int) -> Iterator[RenderableType]:
     head = Text()
     if depth:
         head.append("└ causes ", style="dim")
     head.append(f" {finding.severity.upper()} ", style=_STYLES[finding.severity])
     head.append(f" {finding.rule} {finding.name}", style="bold")
-    console.print(Padding(head, (0, 0, 0, depth * _INDENT), expand=False))
+    yield Padding(head, (0, 0, 0, depth * _INDENT), expand=False)
     body = Text(f"{finding.message}\n").append(f"→ {finding.remedy}", style="green")
-    console.print(Padding(body, (0, 0, 0, depth * _INDENT + 2), expand=False))
-    console.print()
+    yield Padding(body, (0, 0, 0, depth * _INDENT + 2), expand=False)
+    yield ""
 
 
 def _totals(report: ScanShape) -> str:

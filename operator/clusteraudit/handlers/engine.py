@@ -8,6 +8,8 @@ from functools import partial
 from types import TracebackType
 from typing import Self
 
+import structlog
+
 from clusteraudit.audit.audit import Audit, AuditResult
 from clusteraudit.audit.ledger import Entry
 from clusteraudit.audit.system import SYSTEM_NAMESPACES
@@ -17,6 +19,7 @@ from clusteraudit.report.resource import Spec
 from clusteraudit.report.tuning import Tuned, tune
 from clusteraudit.rules.catalogue import Catalogue, catalogue
 
+_log = structlog.get_logger(__name__)
 SLICE = 0.2
 """CPU seconds for which drills hold up an audit, if each of them is quick."""
 
@@ -84,7 +87,11 @@ class Engine:
         before, spent = rehearsal.last, 0.0
         while spent < SLICE and rehearsal.step(int(time.time())):
             spent = time.thread_time() - start
-        return time.thread_time() - start, rehearsal.last is not before
+        ended = rehearsal.last is not before
+        if ended and rehearsal.fault:
+            lost, error = rehearsal.fault
+            _log.error("a drill failed, its verdict is unknown", lost=lost, exc_info=error)
+        return time.thread_time() - start, ended
 
     def _step(
         self,

@@ -13,7 +13,7 @@ REGION = ("topology.kubernetes.io/region", "failure-domain.beta.kubernetes.io/re
 
 
 class Zone(msgspec.Struct, frozen=True, gc=False):
-    """A zone and the names of its nodes."""
+    """A zone and the names of its nodes, sorted."""
 
     name: str
     nodes: tuple[str, ...]
@@ -35,10 +35,25 @@ def _first(node: NodeRow, labels: tuple[str, ...]) -> str:
 
 
 @derived
+def named_zones(cluster: Cluster) -> tuple[tuple[str, str], ...]:
+    """Every node, by name, and its zone; the region is told where two have a zone of one name."""
+    nodes = sorted(cluster.all(NodeRow, "Node"), key=lambda node: node.name)
+    regions: dict[str, set[str]] = {}
+    for node in nodes:
+        regions.setdefault(zone_of(node), set()).add(zone_key(node)[0])
+    return tuple((node.name, _named(node, regions)) for node in nodes)
+
+
+def _named(node: NodeRow, regions: dict[str, set[str]]) -> str:
+    region, zone = zone_key(node)
+    return f"{region}/{zone}" if zone and region and len(regions[zone]) > 1 else zone
+
+
+@derived
 def zones(cluster: Cluster) -> tuple[Zone, ...]:
     """Zones by name; nodes that name none are in none."""
     found: dict[str, list[str]] = {}
-    for node in cluster.all(NodeRow, "Node"):
-        if zone_of(node):
-            found.setdefault(zone_of(node), []).append(node.name)
-    return tuple(Zone(name, tuple(names)) for name, names in sorted(found.items()))
+    for node, zone in named_zones(cluster):
+        if zone:
+            found.setdefault(zone, []).append(node)
+    return tuple(Zone(name, tuple(nodes)) for name, nodes in sorted(found.items()))

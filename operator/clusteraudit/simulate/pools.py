@@ -8,7 +8,7 @@ import msgspec
 from clusteraudit.model.cluster import Cluster, derived
 from clusteraudit.model.rows import NodeRow
 from clusteraudit.model.tolerations import FILTERING
-from clusteraudit.simulate.node_zones import zone_key, zone_of
+from clusteraudit.simulate.node_zones import named_zones
 
 By = Literal["pool", "zone", "node"]
 
@@ -85,10 +85,8 @@ class Place(msgspec.Struct, frozen=True, gc=False):
 def places(cluster: Cluster) -> tuple[Place, ...]:
     """Where every node belongs, by name."""
     nodes = sorted(cluster.all(NodeRow, "Node"), key=lambda node: node.name)
-    regions: dict[str, set[str]] = {}
-    for node in nodes:
-        regions.setdefault(zone_of(node), set()).add(zone_key(node)[0])
-    return tuple(Place(node.name, pool_of(node), _zone(node, regions)) for node in nodes)
+    zones = dict(named_zones(cluster))
+    return tuple(Place(node.name, pool_of(node), zones[node.name]) for node in nodes)
 
 
 @derived
@@ -98,11 +96,6 @@ def pools(cluster: Cluster) -> tuple[tuple[str, tuple[str, ...]], ...]:
     for place in places(cluster):
         found.setdefault(place.pool, []).append(place.node)
     return tuple((name, tuple(nodes)) for name, nodes in sorted(found.items()))
-
-
-def _zone(node: NodeRow, regions: dict[str, set[str]]) -> str:
-    region, zone = zone_key(node)
-    return f"{region}/{zone}" if zone and region and len(regions[zone]) > 1 else zone
 
 
 _OF: dict[By, Callable[[Place], str]] = {

@@ -115,6 +115,11 @@ def test_a_drill_that_fails_is_told_as_unknown(monkeypatch: pytest.MonkeyPatch) 
         raise ZeroDivisionError
 
     monkeypatch.setattr(rehearsal, "node_loss", refuse)
-    found = passed(audit_of([*NODES, *WEB]))
+    audit = audit_of([*NODES, *WEB])
+    found = passed(audit)
     assert found is not None
     assert {said for _, said in found.nodes} == {Verdict.UNKNOWN}
+    fault = audit.rehearsal.fault
+    assert fault is not None
+    assert fault[0] == "node b"
+    assert isinstance(fault[1], ZeroDivisionError)

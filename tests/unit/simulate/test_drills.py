@@ -158,6 +158,20 @@ def test_where_nodes_are_made_what_finds_no_room_waits_for_one() -> None:
     assert "NodesAreMade" in drill.assumptions
 
 
+def test_zones_of_one_name_in_two_regions_are_two() -> None:
+    region = "topology.kubernetes.io/region"
+    ground = ground_of(
+        [
+            build.node("a", "2", zone="one", labels={region: "north"}),
+            build.node("b", "2", zone="one", labels={region: "south"}),
+            *web(on="a"),
+        ]
+    )
+    said = [(one.target, one.verdict) for one in every(ground, "deleted") if one.kind == "zone"]
+    assert said == [("north/one", "survives"), ("south/one", "survives")]
+    assert outcomes(zone_loss(ground, "north/one", "deleted")) == {"web-1-0": "placed"}
+
+
 def test_no_node_is_made_in_a_zone_that_is_lost() -> None:
     pool = {"karpenter.sh/nodepool": "default"}
     nodes = [build.node(name, "2", zone=f"zone-{name[0]}", labels=pool) for name in ("a1", "b1")]
