@@ -275,6 +275,7 @@ class WorkloadSpec(Document, frozen=True, kw_only=True):
     replicas: Count | None = None
     parallelism: Count | None = None
     completions: Count | None = None
+    suspend: bool = False
     template: Template | None = None
     pod_management_policy: str = ""
     volume_claim_templates: list[ClaimTemplate] = []
@@ -285,6 +286,18 @@ class WorkloadDoc(ObjectDoc, frozen=True, kw_only=True):
     """A controller of pods; without a spec when it was asked for as metadata only."""
 
     spec: WorkloadSpec = WorkloadSpec()
+
+
+class JobStatus(Document, frozen=True, kw_only=True):
+    """Of the status of a Job."""
+
+    conditions: list[Condition] = []
+
+
+class JobDoc(WorkloadDoc, frozen=True, kw_only=True):
+    """A Job."""
+
+    status: JobStatus = JobStatus()
 
 
 class MetadataDoc(ObjectDoc, frozen=True, kw_only=True):

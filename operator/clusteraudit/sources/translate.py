@@ -111,6 +111,8 @@ def replicas(spec: docs.WorkloadSpec, kind: str) -> int | None:
         return None
     if kind != "Job":
         return 1 if spec.replicas is None else spec.replicas
+    if spec.suspend:
+        return 0
     parallel = 1 if spec.parallelism is None else spec.parallelism
     return parallel if spec.completions is None else min(parallel, spec.completions)
 
@@ -286,7 +288,7 @@ _TABLE: dict[str, tuple[type[docs.ObjectDoc], Callable[..., Row]]] = {
     "ReplicaSet": (docs.WorkloadDoc, _workload("ReplicaSet")),
     "StatefulSet": (docs.WorkloadDoc, _workload("StatefulSet")),
     "DaemonSet": (docs.WorkloadDoc, _workload("DaemonSet")),
-    "Job": (docs.WorkloadDoc, _workload("Job")),
+    "Job": (docs.JobDoc, _workload("Job")),
     "Service": (objects.ServiceDoc, service),
     "EndpointSlice": (objects.EndpointSliceDoc, endpoint_slice),
     "ResourceQuota": (objects.QuotaDoc, quota),
