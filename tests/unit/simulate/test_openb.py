@@ -45,13 +45,14 @@ def test_the_empty_cluster_under_the_default_mix() -> None:
 
 
 def test_the_figure_hardly_moves_when_the_tail_of_the_mix_is_cut() -> None:
+    """Without the shapes of fewer than four pods, 0.7% of the mix, it is the published 13.82%."""
     given = of_changes(changes_of(openb.tasks()))
     cluster = cluster_of(openb.nodes())
     figures = [
         published(asked(cluster, given=covering(given, share))) / 6_212_000
-        for share in (0.95, 0.98, 0.99)
+        for share in (0.95, 0.98, 0.99, 0.993)
     ]
-    assert figures == pytest.approx([0.13945, 0.13826, 0.13862], abs=0.000005)
+    assert figures == pytest.approx([0.13945, 0.13826, 0.13862, 0.13822], abs=0.000005)
 
 
 MIX = (
