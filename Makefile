@@ -37,6 +37,7 @@ lock: ## pin requirements/*.txt anew from pyproject.toml (UPGRADE=1: newest vers
 	$(STEP) "dev.txt" $(COMPILE) pyproject.toml --group dev --constraint requirements/run.txt \
 	  --output-file requirements/dev.txt
 	$(STEP) "build.txt" $(COMPILE) --group build --constraint requirements/dev.txt --output-file requirements/build.txt
+	$(STEP) "sbom.txt" $(COMPILE) --group sbom --output-file requirements/sbom.txt
 
 # One version of each for every Python and system; no addresses, so that it works through any index.
 COMPILE = .venv-lock/bin/uv pip compile --quiet --no-header --generate-hashes --universal \
@@ -57,6 +58,7 @@ check: .venv/stamp ## all that needs no cluster, in under two minutes
 .PHONY: test
 test: check ## check, then the chart, then the suite against the local control plane
 	$(STEP) "chart tests" $(BIN)/python -m pytest -q -m helm
+	$(STEP) "bill of materials" $(MAKE) sbom
 	$(STEP) "control plane tests" $(BIN)/python -m pytest -q -rs -m controlplane
 
 .PHONY: coverage
@@ -97,6 +99,24 @@ cluster-status: .venv/stamp ## tell whether it runs, and how to reach it
 .PHONY: image
 image: .venv/stamp ## build the container image with Docker or buildah (TAG=, BASE=: another base)
 	@TAG=$(TAG) BASE=$(BASE) $(PYTHON_RUN) -m image
+
+# --- bill of materials ---------------------------------------------------------------------------
+
+# What is shipped and no more: the locked packages in an environment of their own, as the image has them.
+build/shipped/stamp: .venv/stamp requirements/run.txt requirements/sbom.txt
+	@rm -rf build/shipped && $(BIN)/python -m venv --without-pip build/shipped/packages && \
+	  $(BIN)/python -m venv build/shipped/generator
+	$(STEP) "what is shipped" $(BIN)/python -m pip --python build/shipped/packages install --quiet \
+	  --disable-pip-version-check --require-hashes --requirement requirements/run.txt
+	$(STEP) "the generator" build/shipped/generator/bin/python -m pip install --quiet \
+	  --disable-pip-version-check --require-hashes --requirement requirements/sbom.txt
+	@touch $@
+
+.PHONY: sbom
+sbom: build/shipped/stamp ## what is shipped and by which licences: build/sbom.json (CycloneDX), build/licences.md
+	@build/shipped/generator/bin/cyclonedx-py environment build/shipped/packages/bin/python \
+	  --pyproject pyproject.toml --output-reproducible --output-file build/sbom.json
+	@$(PYTHON_RUN) -m tools.sbom build/sbom.json requirements/run.txt build/licences.md
 
 # -------------------------------------------------------------------------------------------------
 
