@@ -21,7 +21,9 @@ COPY operator source/operator
 RUN tools/bin/pip wheel --quiet --no-deps --no-index --no-build-isolation --wheel-dir dist ./source && \
     tools/bin/pip --python /opt/cluster-audit/bin/python install --quiet --no-deps --no-index --no-compile dist/*.whl
 COPY dev/image/root.py ./
-RUN python3 root.py /opt/cluster-audit /image
+# Bytecode holds sets in the order of their hashes, files hold times: both are fixed, so that two builds are one image.
+ARG SOURCE_DATE_EPOCH=0
+RUN PYTHONHASHSEED=0 python3 root.py /opt/cluster-audit /image
 
 FROM scratch
 COPY --from=build /image /

@@ -21,15 +21,26 @@ BUILD = {
 PIP_FILES = ("/etc/pip.conf", "~/.config/pip/pip.conf")
 
 
-def build(tool: str, tag: str = TAG, given: str = "") -> None:
-    """Build the image on a base that is given, or on the one that can be had."""
-    arguments = {"PYTHON": given or base(tool), "VERSION": version(), "REVISION": revision()}
+def build(tool: str, tag: str = TAG, given: str = "", *, anew: bool = False) -> None:
+    """Build the image on a base that is given, or on the one that can be had.
+
+    The same commit on the same base gives the same image, to the byte: no time is in it but that
+    of the commit. `anew` takes nothing over from an earlier build.
+    """
+    arguments = {
+        "PYTHON": given or base(tool),
+        "VERSION": version(),
+        "REVISION": revision(),
+        "SOURCE_DATE_EPOCH": committed(),
+    }
     told = [part for key, value in arguments.items() for part in ("--build-arg", f"{key}={value}")]
     held = [
         part for name, path in secrets().items() for part in ("--secret", f"id={name},src={path}")
     ]
     command = [
         *BUILD[tool],
+        *(("--timestamp", committed()) if tool == "buildah" else ()),
+        *(("--no-cache",) if anew else ()),
         *told,
         *held,
         "--tag",
@@ -53,6 +64,20 @@ def version() -> str:
 def revision() -> str:
     """The commit."""
     return output("git", "-C", str(ROOT), "rev-parse", "HEAD")
+
+
+def committed() -> str:
+    """When the commit was made, in seconds since 1970."""
+    return output("git", "-C", str(ROOT), "log", "-1", "--format=%ct")
+
+
+def digest(tool: str, tag: str = TAG) -> str:
+    """What names the image by its content: the digest of its configuration, layers included."""
+    inspect = {
+        "docker": ("docker", "image", "inspect", "--format", "{{.Id}}"),
+        "buildah": ("buildah", "inspect", "--type", "image", "--format", "{{.FromImageID}}"),
+    }
+    return output(*inspect[tool], tag).removeprefix("sha256:")
 
 
 def secrets() -> dict[str, Path]:

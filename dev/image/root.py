@@ -70,6 +70,7 @@ def main(venv: Path, target: Path) -> None:
         (target / name).mkdir(parents=True, exist_ok=True)
     (target / "tmp").chmod(0o1777)
     precompile(target, [venv, stdlib])
+    date(target, int(os.environ.get("SOURCE_DATE_EPOCH", "0")))
 
 
 def trim(venv: Path) -> None:
@@ -135,6 +136,12 @@ def precompile(target: Path, folders: list[Path]) -> None:
             prependdir="/",
             invalidation_mode=PycInvalidationMode.UNCHECKED_HASH,
         )
+
+
+def date(target: Path, moment: int) -> None:
+    """One time for every file: that of the build would make each image another one."""
+    for path in (*target.rglob("*"), target):
+        os.utime(path, (moment, moment), follow_symlinks=False)
 
 
 if __name__ == "__main__":

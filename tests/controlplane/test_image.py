@@ -17,7 +17,7 @@ import pytest
 from clusteraudit.model import build as objects
 from controlplane import ControlPlane
 from demo.operator import NAMESPACE, RELEASE, free_port, install, status_of, uninstall
-from image.build import build, configuration, size, version
+from image.build import TAG, build, configuration, digest, size, version
 from image.contained import Start, contained
 from image.tools import ImageError, tool
 
@@ -78,6 +78,12 @@ def test_what_it_says_of_itself(builder: str) -> None:
 
 def test_it_is_small(builder: str) -> None:
     assert size(builder) < MEGABYTES * 1e6
+
+
+def test_two_builds_of_a_commit_are_one_image(builder: str) -> None:
+    again = f"{TAG}-again"
+    build(builder, again, given=os.environ.get("BASE", ""), anew=True)
+    assert digest(builder, again) == digest(builder)
 
 
 def test_it_holds_no_tools_and_can_write_nothing(builder: str) -> None:

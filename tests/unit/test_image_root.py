@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from image.base import default
-from image.root import keep
+from image.root import date, keep
 
 
 def test_a_link_on_the_way_is_kept_and_so_is_what_it_leads_to(tmp_path: Path) -> None:
@@ -35,3 +35,11 @@ def test_a_folder_is_kept_without_what_is_left_out(tmp_path: Path) -> None:
 
 def test_the_base_is_named_by_its_digest() -> None:
     assert len(default().partition("@sha256:")[2]) == 64
+
+
+def test_every_file_has_the_time_of_the_commit(tmp_path: Path) -> None:
+    (tmp_path / "a/b").mkdir(parents=True)
+    (tmp_path / "a/b/file").write_text("x")
+    (tmp_path / "gone").symlink_to("nowhere")
+    date(tmp_path, 1_700_000_000)
+    assert {path.lstat().st_mtime for path in (tmp_path, *tmp_path.rglob("*"))} == {1_700_000_000}
