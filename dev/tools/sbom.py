@@ -71,7 +71,7 @@ def _locked(component: Component, files: Mapping[str, list[str]]) -> dict[str, o
     return {
         "type": "distribution",
         "comment": "any one of the files of this version that the lock allows",
-        "url": f"https://pypi.org/project/{component['name']}/{component['version']}/#files",
+        "url": component.get("purl", ""),
         "hashes": [{"alg": "SHA-256", "content": one} for one in files.get(_key(component), [])],
     }
 
