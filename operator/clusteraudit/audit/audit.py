@@ -113,6 +113,13 @@ class Audit:
         self.cluster.recorder.sweep()
         return result
 
+    def adopt(
+        self, first_seen: Mapping[str, int], open_then: Iterable[Entry], now: int
+    ) -> AuditResult:
+        """Go on from what another one published of this cluster; every kind has answered."""
+        self.ledger.adopt(first_seen, open_then)
+        return self.step(now=now, settled=True)
+
     def retune(
         self, catalogue: Catalogue, settings: Mapping[str, Settings], system: tuple[str, ...]
     ) -> None:

@@ -75,6 +75,18 @@ class Ledger:
         self._first_seen |= first_seen
         self._earlier |= {one.fingerprint: one for one in open_then}
 
+    def adopt(self, first_seen: Mapping[str, int], open_then: Iterable[Entry]) -> None:
+        """Take over from somebody else who has audited the same cluster: what that one saw counts.
+
+        What is open here was first seen when that one says; what only that one holds is for
+        `settle` to judge.
+        """
+        for known in (self.entries, self._earlier):
+            for mark in first_seen.keys() & known.keys():
+                known[mark] = msgspec.structs.replace(known[mark], since=first_seen[mark])
+        others = (one for one in open_then if one.fingerprint not in self.entries)
+        self._earlier |= {one.fingerprint: one for one in others}
+
     def settle(self, cannot_tell: Callable[[Entry], bool]) -> None:
         """All evidence is in: findings of an earlier life that were not seen again are over.
 

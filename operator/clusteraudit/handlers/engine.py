@@ -50,6 +50,12 @@ class Engine:
         """Findings of an earlier life: since when, and what; before the first step."""
         self._audit.ledger.remember(first_seen, open_then)
 
+    async def adopt(self, first_seen: Mapping[str, int], open_then: Iterable[Entry]) -> AuditResult:
+        """Go on from what another replica published; once every kind has answered."""
+        loop = asyncio.get_running_loop()
+        act = partial(self._audit.adopt, first_seen, tuple(open_then), int(time.time()))
+        return await loop.run_in_executor(self._thread, act)
+
     async def child_of(self, owner: Ref) -> Ref | None:
         """An object that it owns, if the model holds one."""
         loop = asyncio.get_running_loop()

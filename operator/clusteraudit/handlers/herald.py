@@ -18,6 +18,7 @@ from clusteraudit.audit.audit import AuditResult
 from clusteraudit.handlers.reports import Known
 from clusteraudit.kube.errors import NotFoundError, UnreachableError
 from clusteraudit.kube.gate import backoff
+from clusteraudit.kube.lease import Alone, Leader
 from clusteraudit.kube.session import Session
 from clusteraudit.model.moments import epoch
 from clusteraudit.publish import events, stored, summary
@@ -64,6 +65,7 @@ class Herald:
         session: Session,
         recorder: Recorder,
         clock: Callable[[], float] = time.monotonic,
+        leader: Leader | None = None,
     ) -> None:
         self.sent: Counter[str] = Counter()
         self.dropped: Counter[Dropped] = Counter()
@@ -71,6 +73,7 @@ class Herald:
         """That of the report from which what it said is known: only over it is written."""
         self._session = session
         self._recorder = recorder
+        self._leader = leader or Alone()
         self._bucket = Bucket(BURST, RATE, clock)
         self._rng = random.Random()
         self._uid = ""
@@ -96,6 +99,10 @@ class Herald:
             if found.metadata.uid != report.uid:
                 raise NotFoundError(404, f"{report.name} is another one meanwhile")
             self._learn(found)
+
+    def forget(self) -> None:
+        """Another replica has published meanwhile: what the report says is read again."""
+        self._uid = ""
 
     def overtaken(self, found: StoredReport) -> bool:
         """Whether somebody else wrote the status since we did; then what that says counts."""
@@ -151,11 +158,14 @@ class Herald:
     # The way out
 
     async def run(self) -> None:
-        """Send what is due, until cancelled."""
+        """Send what is due while this replica leads, until cancelled.
+
+        Whoever begins to lead reads what is due from the report, and is woken by that.
+        """
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self._due:
+            while self._due and self._leader.held:
                 await self._next()
 
     async def _next(self) -> None:

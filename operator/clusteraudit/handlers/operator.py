@@ -23,7 +23,9 @@ from clusteraudit.handlers.reports import Reports, Seen
 from clusteraudit.handlers.web import metrics, probe, serve
 from clusteraudit.kube.credentials import Credentials
 from clusteraudit.kube.discovery import groups
+from clusteraudit.kube.elector import Election, Elector
 from clusteraudit.kube.errors import ApiError, NotFoundError, UnreachableError
+from clusteraudit.kube.lease import Alone, Leader
 from clusteraudit.kube.session import Session
 from clusteraudit.model.kinds import API_GROUPS
 from clusteraudit.model.rows import ApiGroupRow
@@ -46,6 +48,9 @@ _SURVEY = 30.0
 _REHEARSAL = 1.0
 _SHARE = 0.05
 """Of a core, for drills in the background."""
+_LAST_REPORT = 4.0
+_RELEASE = 2.0
+"""Seconds for what is done at the end: a pod that is stopped has ten, with what Kopf needs."""
 _STUCK = 300.0
 """Seconds after which an audit that does not end counts as stuck."""
 
@@ -66,6 +71,8 @@ class Options:
     health_port: int = 8081
     pulse_window: float = WINDOW
     usage_interval: float = EVERY
+    election: Election | None = None
+    """None where there are no other replicas."""
 
 
 async def operate(credentials: Credentials, options: Options) -> None:
@@ -87,8 +94,12 @@ class _Operator:
         self._options = options
         self._pending = Pending()
         self._reports = Reports(options.report, engine)
-        self._herald = Herald(session, Recorder(session, engine.child_of))
-        self._publisher = Publisher(session, self._reports, engine, self._herald)
+        self._warm = asyncio.Event()
+        self._elector = Elector(session, one, self._lead) if (one := options.election) else None
+        leader: Leader = self._elector or Alone()
+        self._leader = leader
+        self._herald = Herald(session, Recorder(session, engine.child_of), leader=leader)
+        self._publisher = Publisher(session, self._reports, engine, self._herald, leader)
         self._pulse = Pulse(self._pending, engine, self._told, options.pulse_window)
         self._informers = [Informer(session, one, self._pending) for one in WATCHED]
         self._usage = UsagePoller(
@@ -111,9 +122,18 @@ class _Operator:
                     work.result()
             finally:
                 asked.cancel()
-                work.cancel()
-                await asyncio.gather(asked, work, return_exceptions=True)
-                await asyncio.to_thread(self._kopf.stop)
+                await self._end(work)
+
+    async def _end(self, work: asyncio.Task[None]) -> None:
+        """The last report, then the lease; bounded, whatever the server does."""
+        kopf = asyncio.create_task(asyncio.to_thread(self._kopf.stop))
+        if not work.done():
+            await _within(_LAST_REPORT, self._publisher.finish())
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+        if self._elector:
+            await _within(_RELEASE, self._elector.release())
+        await kopf
 
     async def _work(self) -> None:
         """Everything side by side, for ever; raises what the first of them raises."""
@@ -134,6 +154,7 @@ class _Operator:
         yield self._pulse.run()
         yield self._publisher.run()
         yield self._herald.run()
+        yield self._campaign()
         yield self._discover()
         yield self._rehearse()
         yield self._watch_over()
@@ -168,8 +189,18 @@ class _Operator:
     def _told(self, result: AuditResult) -> None:
         self._publisher.tell(result)
         self._kopf.tell(result)
+        self._warm.set()
+
+    def _lead(self) -> None:
+        self._publisher.look()
 
     # Beside
+
+    async def _campaign(self) -> None:
+        """Stand for election once there is something to publish: a warm replica takes over."""
+        await self._warm.wait()
+        if self._elector:
+            await self._elector.run()
 
     async def _discover(self) -> None:
         """Which API groups are served: some change what policies mean."""
@@ -241,7 +272,7 @@ class _Operator:
 
     def _exposition(self) -> Callable[[], bytes]:
         """What is so now, to be rendered off the loop."""
-        own, said = self._figures(), self._audited()
+        own, said = self._figures(), self._audited() if self._leader.held else None
 
         def text() -> bytes:
             told = render(audited.METRICS, said) if said else b""
@@ -257,6 +288,7 @@ class _Operator:
     def _figures(self) -> Figures:
         return Figures(
             version=metadata.version("cluster-audit"),
+            leader=self._leader.held,
             kinds=self._kinds(),
             audits=self._engine.audits,
             audit_cpu_seconds=self._engine.cpu_seconds,
@@ -279,6 +311,12 @@ class _Operator:
 def _post(loop: asyncio.AbstractEventLoop, call: Callable[[*Ts], None], *arguments: *Ts) -> None:
     if not loop.is_closed():
         loop.call_soon_threadsafe(call, *arguments)
+
+
+async def _within(seconds: float, last: Coroutine[None, None, None]) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await last
 
 
 async def _earlier(session: Session, name: str) -> Stored:

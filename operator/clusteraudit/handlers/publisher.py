@@ -11,15 +11,18 @@ from clusteraudit.handlers.engine import Engine
 from clusteraudit.handlers.herald import Call, Herald
 from clusteraudit.handlers.reports import Known, Reports
 from clusteraudit.kube.errors import ApiError, ConflictError, NotFoundError, UnreachableError
+from clusteraudit.kube.lease import Alone, Leader
 from clusteraudit.kube.session import Session
 from clusteraudit.publish.status import OutdatedSchemaError, apply_status, pruned
-from clusteraudit.publish.stored import stored_report
+from clusteraudit.publish.stored import Stored, entries, since, stored_report
 from clusteraudit.report.resource import Status
 from clusteraudit.report.status import View, digest, dump, status
 
 HEARTBEAT = 600.0
 """Seconds after which counts and times are written though nothing else changed."""
 _RETRY = 5.0
+_AGAIN = 1.0
+"""Seconds until a new leader reads again what its predecessor has published."""
 _RENEWED = 30.0
 """Seconds between looks at a CRD that did not know every field: somebody may renew it."""
 
@@ -44,10 +47,21 @@ class _Draft:
     call: Call | None = None
 
 
-class Publisher:
-    """Writes statuses; holds nothing that a restart would need."""
+class NotLeadingError(Exception):
+    """Another replica publishes by now."""
 
-    def __init__(self, session: Session, reports: Reports, engine: Engine, herald: Herald) -> None:
+
+class Publisher:
+    """Writes statuses while this replica leads; holds nothing that a restart would need."""
+
+    def __init__(
+        self,
+        session: Session,
+        reports: Reports,
+        engine: Engine,
+        herald: Herald,
+        leader: Leader | None = None,
+    ) -> None:
         self.result: AuditResult | None = None
         self.writes = 0
         self.failures = 0
@@ -55,8 +69,13 @@ class Publisher:
         self._reports = reports
         self._engine = engine
         self._herald = herald
+        self._leader = leader or Alone()
+        self._term = self._leader.term
         self._last: dict[str, _Last] = {}
         self._news = asyncio.Event()
+        self._ending = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._ended.set()
 
     def tell(self, result: AuditResult) -> None:
         """There is a new result."""
@@ -67,22 +86,35 @@ class Publisher:
         """A report came, went or changed."""
         self._news.set()
 
+    async def finish(self) -> None:
+        """Write what is not written yet, whatever its turn; `run` ends with it."""
+        self._ending.set()
+        self._news.set()
+        await self._ended.wait()
+
     async def run(self) -> None:
-        """Publish, until cancelled."""
-        while True:
+        """Publish, until cancelled or asked to finish."""
+        self._ended.clear()
+        while not self._ending.is_set():
             wait = await self._publish_due()
+            if self._ending.is_set():
+                break
             self._news.clear()
             try:
                 async with asyncio.timeout(wait):
                     await self._news.wait()
             except TimeoutError:
                 continue
+        await self._publish_due()
+        self._ended.set()
 
     async def _publish_due(self) -> float:
         """Write what is due; seconds until the next may be."""
         waits = [HEARTBEAT]
-        if self.result is None:
+        if self.result is None or not self._leader.held:
             return HEARTBEAT
+        if self._term != self._leader.term and not await self._take_over():
+            return _AGAIN
         for report in list(self._reports.known.values()):
             wait = self._wait(report)
             if wait <= 0:
@@ -90,8 +122,31 @@ class Publisher:
             waits.append(wait)
         return min(waits)
 
+    async def _take_over(self) -> bool:
+        """Go on from what the replica that led before has published; whether that is known.
+
+        Every report is written then, though it may say nothing new: with that, what this one's
+        predecessor may still have on its way is refused.
+        """
+        term = self._leader.term
+        try:
+            said = (await stored_report(self._session, self._reports.main)).status
+        except NotFoundError:
+            said = None
+        except (ApiError, UnreachableError) as error:
+            _log.warning("the report cannot be read", error=str(error))
+            return False
+        said = said or Stored()
+        self.result = await self._engine.adopt(since(said), entries(said))
+        self._last.clear()
+        self._herald.forget()
+        self._term = term
+        return True
+
     def _wait(self, report: Known) -> float:
         last = self._last.get(report.name)
+        if self._ending.is_set():
+            return 0
         if last is None or last.uid != report.uid or last.generation != report.view.generation:
             return 0
         return last.at + report.view.spec.publish_interval - time.monotonic()
@@ -149,6 +204,8 @@ class Publisher:
         except NotFoundError:
             self._reports.lose(report.name, report.uid)
             return None
+        except NotLeadingError:
+            return None
         except (ApiError, UnreachableError, OutdatedSchemaError) as error:
             self.failures += 1
             _log.warning("status not written", report=report.name, error=str(error))
@@ -173,14 +230,22 @@ class Publisher:
             return await self._put(report, draft, known), again, known
 
     async def _put(self, report: Known, draft: _Draft, said: dict[str, object]) -> str:
+        self._must_lead()
         try:
             return await apply_status(self._session, report.name, draft.version, said)
         except ConflictError:  # somebody wrote since it was seen: the spec, as a rule
+            if not await self._leader.confirm():
+                raise NotLeadingError from None
             found = await stored_report(self._session, report.name)
             if draft.call is not None and self._herald.overtaken(found):
                 raise  # what is to be said follows from what was said: it is made anew
             version = found.metadata.resource_version
+            self._must_lead()
             return await apply_status(self._session, report.name, version, said)
+
+    def _must_lead(self) -> None:
+        if not self._leader.held or self._leader.term != self._term:
+            raise NotLeadingError
 
     async def _renewed(self, result: AuditResult, report: Known) -> bool:
         """Whether the installed CRD knows every field by now."""

@@ -40,17 +40,17 @@ class Reports:
 
     def __init__(self, main: str, engine: Engine) -> None:
         self.known: dict[str, Known] = {}
-        self._main = main
+        self.main = main
         self._engine = engine
 
     def see(self, seen: Seen) -> bool:
         """Take over a report; returns whether the audit must be asked anew."""
         spec, problems = _spec(seen.spec)
-        tunes = seen.name == self._main
+        tunes = seen.name == self.main
         if tunes:
             problems = (*problems, *_told(self._engine.tune(spec)))
         elif spec.rules:
-            problems = (*problems, _ONLY_MAIN.format(main=self._main))
+            problems = (*problems, _ONLY_MAIN.format(main=self.main))
         before = {one.type: one for one in map(_condition, seen.conditions) if one}
         old = self.known.get(seen.name)
         if old and old.uid == seen.uid and old.view.before:

@@ -172,6 +172,14 @@ class InClusterCredentials:
         return Files(ca=str(self.folder / "ca.crt"))
 
 
+def own_namespace() -> str | None:
+    """The namespace of the pod that we run in; None where it is no pod."""
+    try:
+        return (_IN_CLUSTER / "namespace").read_text().strip() or None
+    except OSError:
+        return None
+
+
 def in_cluster(host: str | None, port: str | None) -> InClusterCredentials | None:
     """Credentials of the pod that we run in, by its environment; None where it is no pod."""
     if host and port and (_IN_CLUSTER / "token").is_file():

@@ -85,10 +85,12 @@ class Session:
         body: bytes | None = None,
         content: str = JSON,
         accept: str = JSON,
+        patience: float | None = None,
     ) -> bytes:
-        """The body of the answer; raises ApiError, UnreachableError."""
+        """The body of the answer; raises ApiError, UnreachableError, after so many seconds too."""
+        total = self._timeout if patience is None else patience
         headers = {"Accept": accept} | ({"Content-Type": content} if body is not None else {})
-        async with self._answer(verb, path, params, body, headers, self._timeout) as answer:
+        async with self._answer(verb, path, params, body, headers, total) as answer:
             try:
                 return await answer.read()
             except (aiohttp.ClientError, TimeoutError, OSError) as error:

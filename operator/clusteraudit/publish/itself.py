@@ -23,6 +23,7 @@ class Figures:
     """Everything that is measured of the operator, at one moment."""
 
     version: str
+    leader: bool
     kinds: Mapping[str, KindFigures]
     audits: int
     audit_cpu_seconds: float
@@ -54,6 +55,11 @@ METRICS: tuple[Metric[Figures], ...] = (
         "Version of the operator, as a label.",
         lambda figures: {(figures.version,): 1},
         ("version",),
+    ),
+    Metric(
+        "operator_leader",
+        "1 if this replica publishes; others keep their model warm.",
+        _one(lambda f: f.leader),
     ),
     Metric("operator_audits", "Audits done.", _one(lambda f: f.audits), kind="counter"),
     Metric(

@@ -18,6 +18,7 @@ from support.clusters import EVERYTHING, audit_of
 
 OWN = Figures(
     "1.2.3",
+    True,
     {"Pod": KindFigures(True, 7, 1, 0)},
     3,
     0.25,
