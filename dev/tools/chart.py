@@ -11,16 +11,18 @@ import yaml
 
 from clusteraudit.report.crd import crd, structural
 from clusteraudit.report.resource import PLURAL, Spec
-from clusteraudit.report.rights import rights, role
+from clusteraudit.report.rights import Right, election, rights, role
 from tools.values import PRESETS, Group, Values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 CHART = "charts/cluster-audit"
 VALUES_PAGE = "docs/values.md"
 RIGHTS_PAGE = "docs/rights.md"
 _WIDTH = 96
+_FULLNAME = '{{ include "cluster-audit.fullname" . }}'
+"""The name of the Lease: the template that includes the file fills it in."""
 Json = dict[str, Any]
 
 
@@ -30,6 +32,7 @@ def files() -> dict[str, str]:
         f"crds/{PLURAL}.yaml": _yaml(crd()),
         f"{CHART}/crds/{PLURAL}.yaml": _yaml(crd()),
         f"{CHART}/files/rights.yaml": _yaml(role(rights())),
+        f"{CHART}/files/election.yaml": _yaml(role(election(_FULLNAME))),
         f"{CHART}/files/presets.yaml": _yaml(list(PRESETS)),
         f"{CHART}/values.yaml": "\n".join([_HEAD, *_values(Values(), 0)]).rstrip() + "\n",
         f"{CHART}/values.schema.json": json.dumps(schema(), indent=2) + "\n",
@@ -149,8 +152,15 @@ def _rights_page() -> Iterator[str]:
         "The chart's ClusterRole grants these and nothing else: no wildcard, no Secret, nothing "
         "that is audited is\never written. A test holds that what is granted is what is used.\n"
     )
+    yield from _table(rights())
+    yield "\n## With more than one replica\n"
+    yield "`leaderElection` and `replicas` add a Role in the operator's namespace.\n"
+    yield from _table(election("the release's full name"))
+
+
+def _table(every: Iterable[Right]) -> Iterator[str]:
     yield "| API group | resource | verbs | for |\n|---|---|---|---|"
-    for one in rights():
+    for one in every:
         named = f" (only {', '.join(f'`{name}`' for name in one.names)})" if one.names else ""
         resources = ", ".join(f"`{name}`" for name in one.resources)
         yield f"| {one.group or 'core'} | {resources}{named} | {', '.join(one.verbs)} | {one.why} |"

@@ -75,6 +75,22 @@ class Operator(Group):
     verbose: bool = Field(default=False, description="Whether the log says more.")
 
 
+class LeaderElection(Group):
+    """How replicas agree on who publishes."""
+
+    enabled: bool = Field(
+        default=False,
+        description="Whether the operator publishes only while it holds a Lease; with more than "
+        "one replica it always does.",
+    )
+    lease_duration: float = Field(
+        12,
+        description="Seconds without a renewal after which another replica takes over.",
+        ge=3,
+        le=3600,
+    )
+
+
 class ServiceAccount(Group):
     """Whom the operator runs as."""
 
@@ -168,8 +184,15 @@ class Values(Group):
     resources: Free = Field(
         {}, description="The pod's resources, where they are to differ from those for `nodes`."
     )
-    replicas: Literal[1] = Field(
-        1, description="One: a second operator would write into the same reports."
+    replicas: int = Field(
+        1,
+        description="One publishes; each other one holds the cluster in memory to take over, for "
+        "as much memory and as many watches again.",
+        ge=1,
+        le=5,
+    )
+    leader_election: LeaderElection = Field(
+        LeaderElection(), description="How replicas agree on who publishes."
     )
     report: Report = Field(Report(), description="The main report.")
     operator: Operator = Field(Operator(), description="How the operator runs.")
@@ -199,6 +222,10 @@ class Values(Group):
     node_selector: Words = Field({}, description="Labels that the pod's node must have.")
     tolerations: list[Free] = Field([], description="Taints that the pod tolerates.")
     affinity: Free = Field({}, description="Affinity of the pod.")
+    topology_spread_constraints: list[Free] = Field(
+        [],
+        description="How replicas are spread; over nodes and zones, as far as possible, if empty.",
+    )
 
 
 PRESETS: tuple[dict[str, Any], ...] = (

@@ -17,7 +17,7 @@ from tools.values import PRESETS
 
 Objects = list[dict[str, Any]]
 Render = Callable[..., Objects]
-READS, WRITES = {"get", "list", "watch"}, {"create", "patch"}
+READS, WRITES = {"get", "list", "watch"}, {"create", "patch", "update"}
 
 
 def of(kind: str, objects: Objects) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def test_the_pod_is_restricted(render: Render) -> None:
 
 
 def test_rights_are_few_and_write_nothing_that_is_audited(render: Render) -> None:
-    roles = [one for one in render(**EVERYTHING) if one["kind"] == "ClusterRole"]
+    roles = [one for one in render(**EVERYTHING) if one["kind"] in {"ClusterRole", "Role"}]
     pairs = set().union(*(granted(one["rules"]) for one in roles))
 
     assert not any("*" in pair for pair in pairs)
@@ -79,7 +79,43 @@ def test_rights_are_few_and_write_nothing_that_is_audited(render: Render) -> Non
     assert written <= {
         ("clusteraudit.io", "clusterauditreports/status"),
         ("events.k8s.io", "events"),
+        ("coordination.k8s.io", "leases"),
     }
+
+
+def test_more_than_one_replica_elect_and_are_kept_apart(render: Render) -> None:
+    objects = render(release="audit", replicas=2)
+    spec = of("Deployment", objects)["spec"]
+    lease, role = of("Lease", objects), of("Role", objects)
+    spread = spec["template"]["spec"]["topologySpreadConstraints"]
+
+    assert spec["strategy"]["type"] == "RollingUpdate"
+    assert {"--leader-elect", "--leader-elect-resource-name=audit-cluster-audit"} <= set(
+        container(objects)["args"]
+    )
+    assert lease["metadata"]["name"] == "audit-cluster-audit"
+    assert "spec" not in lease, "it is the holder's"
+    named = [one for one in role["rules"] if "resourceNames" in one]
+    assert [(one["resourceNames"], one["verbs"]) for one in named] == [
+        (["audit-cluster-audit"], ["get", "update"])
+    ]
+    assert [one["verbs"] for one in role["rules"] if one not in named] == [["create"]]
+    assert of("RoleBinding", objects)["roleRef"]["name"] == role["metadata"]["name"]
+    assert of("PodDisruptionBudget", objects)["spec"]["maxUnavailable"] == 1
+    assert {one["whenUnsatisfiable"] for one in spread} == {"ScheduleAnyway"}
+    assert all(one["labelSelector"] == spec["selector"] for one in spread)
+
+
+def test_one_replica_elects_only_where_that_is_wanted(render: Render) -> None:
+    objects = render(leaderElection={"enabled": True, "leaseDuration": 30})
+    kinds = {one["kind"] for one in objects}
+
+    assert {"Lease", "Role", "RoleBinding"} <= kinds
+    assert "PodDisruptionBudget" not in kinds
+    assert "--leader-elect-lease-duration=30" in container(objects)["args"]
+    plain = render()
+    assert of("Deployment", plain)["spec"]["strategy"] == {"type": "Recreate"}
+    assert not any("leader" in one for one in container(plain)["args"])
 
 
 def test_reports_may_be_read_by_whoever_may_view_the_cluster(render: Render) -> None:
@@ -95,11 +131,12 @@ NO_VALUE = {
     "host": "a pod listens on all of its addresses",
     "kubeconfig": "a pod has the credentials of its ServiceAccount",
     "context": "a context is of a kubeconfig",
+    "leader_elect_resource_namespace": "a pod's Lease is in its own namespace",
 }
 
 
 def test_every_option_of_the_operator_is_a_value(render: Render) -> None:
-    args = container(render(operator={"verbose": True}))["args"]
+    args = container(render(operator={"verbose": True}, replicas=2))["args"]
     given = {one.removeprefix("--").partition("=")[0].replace("-", "_") for one in args[1:]}
 
     assert args[0] == "run"
@@ -159,7 +196,6 @@ def test_the_selector_does_not_change_with_version_or_values(render: Render) -> 
         assert deployment["selector"]["matchLabels"] == selector
         assert of("Service", objects)["spec"]["selector"] == selector
         assert selector.items() <= deployment["template"]["metadata"]["labels"].items()
-        assert deployment["strategy"] == {"type": "Recreate"}
 
 
 def test_labels_and_annotations_are_on_everything(render: Render) -> None:
@@ -209,7 +245,8 @@ def test_a_service_monitor_without_service_is_refused_in_a_sentence(render: Rend
         ({"nodes": "many"}, "/nodes"),
         ({"nodes": 0}, "/nodes"),
         ({"nodes": 20000}, "/nodes"),
-        ({"replicas": 2}, "/replicas"),
+        ({"replicas": 0}, "/replicas"),
+        ({"leaderElection": {"leaseDuration": 1}}, "/leaderElection/leaseDuration"),
         ({"image": {"digest": "latest"}}, "/image/digest"),
         ({"image": {"tag": 1.2}}, "/image/tag"),
         ({"image": {"repository": ""}}, "/image/repository"),

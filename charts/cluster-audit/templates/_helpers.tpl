@@ -22,6 +22,11 @@
 {{- end }}
 {{- end }}
 
+{{/* Not empty if the operator publishes only while it holds the Lease. */}}
+{{- define "cluster-audit.elects" -}}
+{{- if or .Values.leaderElection.enabled (gt (int .Values.replicas) 1) }}true{{ end }}
+{{- end }}
+
 {{- define "cluster-audit.image" -}}
 {{- with .Values.image }}
 {{- if .digest }}

@@ -1,6 +1,7 @@
 """The rights that the operator needs: one declaration for the chart, the tests and the docs.
 
-Read what is audited, write the status of our own reports, and Events; no wildcard, no Secret. A
+Read what is audited, write the status of our own reports, Events, and the Lease by which replicas
+elect who publishes; no wildcard, no Secret. A
 verb is here only if it is used: a test compares with the API server's audit log.
 """
 
@@ -60,6 +61,15 @@ OWN = (
     ),
 )
 """Beside what is audited."""
+
+
+def election(lease: str) -> tuple[Right, ...]:
+    """In the operator's own namespace, where there is more than one replica."""
+    group, leases = "coordination.k8s.io", ("leases",)
+    return (
+        Right(group, leases, ("get", "update"), "who of the replicas publishes", names=(lease,)),
+        Right(group, leases, ("create",), "the Lease, if somebody has deleted it"),
+    )
 
 
 def rights() -> tuple[Right, ...]:

@@ -1,7 +1,7 @@
 """The rights: enough for what is declared, and nothing that writes what is audited."""
 
 from clusteraudit.model.kinds import KINDS
-from clusteraudit.report.rights import granted, rights, role
+from clusteraudit.report.rights import election, granted, rights, role
 from clusteraudit.rules.catalogue import catalogue
 from clusteraudit.sources.resources import POLLED, WATCHED
 
@@ -42,6 +42,15 @@ def test_a_name_limits_only_its_own_row() -> None:
         (["customresourcedefinitions"], ["get"])
     ]
     assert ("list", "apiextensions.k8s.io", "customresourcedefinitions") in PAIRS
+
+
+def test_replicas_add_the_lease_by_name_and_to_make_it() -> None:
+    rows = role(election("ours"))
+    assert granted(rows) == {
+        (verb, "coordination.k8s.io", "leases") for verb in ("get", "update", "create")
+    }
+    assert [row["verbs"] for row in rows if "resourceNames" not in row] == [["create"]]
+    assert not granted(rows) & PAIRS
 
 
 def test_every_right_says_what_it_is_for() -> None:
