@@ -27,6 +27,7 @@ from clusteraudit.kube.errors import (
     NotFoundError,
     UnreachableError,
 )
+from clusteraudit.kube.lease import Leader
 from clusteraudit.model import build
 from clusteraudit.model.build import NOW
 from clusteraudit.model.rows import Ref
@@ -143,28 +144,59 @@ class Api:
 
 class Engine:
     catalogue = RULES
+    result: AuditResult
+
+    async def adopt(self, *_: object) -> AuditResult:
+        return self.result
 
     def tune(self, spec: Spec) -> Tuned:
         return tune(RULES, spec.rules)
 
 
+class Elected:
+    """Whether a life leads: as a test says, and after a refused write as the Lease says."""
+
+    def __init__(self, *, held: bool) -> None:
+        self.term = int(held)
+        self.held = held
+        self.in_truth = held
+
+    def gain(self) -> None:
+        self.term += 1
+        self.held = self.in_truth = True
+
+    async def confirm(self) -> bool:
+        self.held = self.in_truth
+        return self.held
+
+
 class Life:
     """One life of the operator's publishing side."""
 
-    def __init__(self, api: Api, clock: Callable[[], float] = lambda: 0.0) -> None:
+    def __init__(
+        self,
+        api: Api,
+        clock: Callable[[], float] = lambda: 0.0,
+        leader: Leader | None = None,
+    ) -> None:
         async def child_of(_: Ref) -> None:
             return None
 
         session: Any = api
         engine: Any = Engine()
-        self.herald = Herald(session, Recorder(session, child_of), clock)
+        self.herald = Herald(session, Recorder(session, child_of), clock, leader)
         self.reports = Reports("cluster", engine)
         self.reports.see(Seen("cluster", "r-1", 1, "1", {}))
-        self.publisher = Publisher(session, self.reports, engine, self.herald)
+        self.publisher = Publisher(session, self.reports, engine, self.herald, leader)
 
     async def publish(self, result: AuditResult) -> None:
         self.publisher.result = result
         await self.publisher._publish(self.reports.known["cluster"], result)
+
+    async def due(self, result: AuditResult) -> None:
+        """As `publish`, whoever leads."""
+        self.publisher.result = self.publisher._engine.result = result  # type: ignore[attr-defined]
+        await self.publisher._publish_due()
 
     async def send(self) -> None:
         while self.herald._due:
@@ -313,6 +345,56 @@ async def test_who_was_overtaken_does_not_trust_a_version_that_it_has_not_read()
 
     assert set(api.counts().values()) == {1}
     assert api.counts() == api.called_for()
+
+
+async def test_who_does_not_lead_writes_nothing_and_who_begins_to_goes_on() -> None:
+    api = Api()
+    first, second = Elected(held=True), Elected(held=False)
+    one, other = Life(api, leader=first), Life(api, leader=second)
+    await one.publish(STORY[0])
+    await one.publish(STORY[1])
+    await one.send()
+    before = (api.writes, api.counts())
+    await other.due(STORY[1])
+    assert (api.writes, api.counts()) == before
+
+    second.gain()
+    await other.due(STORY[1])
+    assert len(api.statuses) == 3, "it writes, though it says nothing new"
+    await other.send()
+    assert api.counts() == before[1]
+
+
+async def test_who_does_not_know_that_it_was_followed_is_refused_and_asks() -> None:
+    """A status on its way while another takes over: it meets a conflict, and is not repeated."""
+    api = Api()
+    first, second = Elected(held=True), Elected(held=False)
+    one, other = Life(api, leader=first), Life(api, leader=second)
+    await one.publish(STORY[0])
+    first.in_truth = False
+    second.gain()
+    await other.due(STORY[1])
+    written = len(api.statuses)
+    await one.publish(STORY[2])
+    assert (len(api.statuses), first.held) == (written, False)
+    await one.publish(STORY[2])
+    assert len(api.statuses) == written
+
+
+async def test_a_view_is_not_written_over_another_leader_s() -> None:
+    """A view calls for no Events, and is written again after a conflict: by who leads only."""
+    api = Api()
+    elected = Elected(held=True)
+    life = Life(api, leader=elected)
+    life.publisher._reports.main = "another"
+    life.reports.see(Seen("cluster", "r-1", 1, "0", {}))  # a version that is not the last
+    elected.in_truth = False
+    await life.publish(STORY[0])
+    assert api.statuses == []
+    elected.gain()
+    life.publisher._term = elected.term
+    await life.publish(STORY[0])
+    assert len(api.statuses) == 1
 
 
 async def test_a_changed_spec_is_no_other_writer() -> None:
