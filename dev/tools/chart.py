@@ -11,7 +11,7 @@ import yaml
 
 from clusteraudit.report.crd import crd, structural
 from clusteraudit.report.resource import PLURAL, Spec
-from clusteraudit.report.rights import Right, election, rights, role
+from clusteraudit.report.rights import REVIEWS, Right, election, rights, role
 from tools.values import PRESETS, Group, Values
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def files() -> dict[str, str]:
         f"{CHART}/crds/{PLURAL}.yaml": _yaml(crd()),
         f"{CHART}/files/rights.yaml": _yaml(role(rights())),
         f"{CHART}/files/election.yaml": _yaml(role(election(_FULLNAME))),
+        f"{CHART}/files/reviews.yaml": _yaml(role(REVIEWS)),
         f"{CHART}/files/presets.yaml": _yaml(list(PRESETS)),
         f"{CHART}/values.yaml": "\n".join([_HEAD, *_values(Values(), 0)]).rstrip() + "\n",
         f"{CHART}/values.schema.json": json.dumps(schema(), indent=2) + "\n",
@@ -156,6 +157,9 @@ def _rights_page() -> Iterator[str]:
     yield "\n## With more than one replica\n"
     yield "`leaderElection` and `replicas` add a Role in the operator's namespace.\n"
     yield from _table(election("the release's full name"))
+    yield "\n## Where the metrics ask for a token\n"
+    yield "`metrics.authentication` adds a ClusterRole of its own.\n"
+    yield from _table(REVIEWS)
 
 
 def _table(every: Iterable[Right]) -> Iterator[str]:

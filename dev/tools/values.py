@@ -123,6 +123,26 @@ class Service(Group):
     )
 
 
+class Metrics(Group):
+    """How /metrics is protected."""
+
+    tls_secret_name: Name = Field(
+        "",
+        description="A Secret of type `kubernetes.io/tls` to serve /metrics with, renewed without "
+        "a restart; plain HTTP if empty.",
+    )
+    authentication: bool = Field(
+        default=False,
+        description="Whether the API server is asked who may read them: a bearer token is needed "
+        "whose owner may `get` the URL /metrics. Needs `tlsSecretName`.",
+    )
+    readers: list[Free] = Field(
+        [],
+        description="Subjects that may, such as your Prometheus: "
+        "`{kind: ServiceAccount, namespace: ..., name: ...}`.",
+    )
+
+
 class Monitor(Group):
     """How the Prometheus Operator scrapes."""
 
@@ -131,6 +151,16 @@ class Monitor(Group):
     )
     interval: Duration = Field("30s", description="How often it scrapes.", min_length=2)
     labels: Words = Field({}, description="Labels by which your Prometheus selects it.")
+    tls_config: Free = Field(
+        {},
+        description="How it verifies the certificate, with `metrics.tlsSecretName`: `ca` and "
+        "`serverName`, or `insecureSkipVerify`.",
+    )
+    authorization: Free = Field(
+        {},
+        description="The token that it shows, with `metrics.authentication`: `credentials` of a "
+        "Secret.",
+    )
     relabelings: list[Free] = Field([], description="Relabelings of the target.")
     metric_relabelings: list[Free] = Field([], description="Relabelings of the samples.")
 
@@ -201,6 +231,7 @@ class Values(Group):
     )
     rbac: Rbac = Field(Rbac(), description="What the operator may do, and who may read reports.")
     service: Service = Field(Service(), description="The Service of the metrics.")
+    metrics: Metrics = Field(Metrics(), description="How /metrics is protected.")
     service_monitor: ServiceMonitor = Field(
         ServiceMonitor(), description="A ServiceMonitor of the Prometheus Operator."
     )

@@ -17,6 +17,7 @@ from tools.values import PRESETS
 
 Objects = list[dict[str, Any]]
 Render = Callable[..., Objects]
+GUARDED = {"tlsSecretName": "tls", "authentication": True}
 READS, WRITES = {"get", "list", "watch"}, {"create", "patch", "update"}
 
 
@@ -70,7 +71,9 @@ def test_the_pod_is_restricted(render: Render) -> None:
 
 def test_rights_are_few_and_write_nothing_that_is_audited(render: Render) -> None:
     roles = [one for one in render(**EVERYTHING) if one["kind"] in {"ClusterRole", "Role"}]
-    pairs = set().union(*(granted(one["rules"]) for one in roles))
+    rules = [rule for one in roles for rule in one["rules"]]
+    pairs = granted(one for one in rules if "apiGroups" in one)
+    urls = [one for one in rules if "apiGroups" not in one]
 
     assert not any("*" in pair for pair in pairs)
     assert "secrets" not in {resource for _, _, resource in pairs}
@@ -80,7 +83,10 @@ def test_rights_are_few_and_write_nothing_that_is_audited(render: Render) -> Non
         ("clusteraudit.io", "clusterauditreports/status"),
         ("events.k8s.io", "events"),
         ("coordination.k8s.io", "leases"),
+        ("authentication.k8s.io", "tokenreviews"),
+        ("authorization.k8s.io", "subjectaccessreviews"),
     }
+    assert urls == [{"nonResourceURLs": ["/metrics"], "verbs": ["get"]}]
 
 
 def test_more_than_one_replica_elect_and_are_kept_apart(render: Render) -> None:
@@ -104,6 +110,41 @@ def test_more_than_one_replica_elect_and_are_kept_apart(render: Render) -> None:
     assert of("PodDisruptionBudget", objects)["spec"]["maxUnavailable"] == 1
     assert {one["whenUnsatisfiable"] for one in spread} == {"ScheduleAnyway"}
     assert all(one["labelSelector"] == spec["selector"] for one in spread)
+
+
+def test_metrics_are_guarded_where_that_is_wanted_and_rights_come_with_it(render: Render) -> None:
+    reader = {"kind": "ServiceAccount", "namespace": "monitoring", "name": "prometheus"}
+    objects = render(metrics={**GUARDED, "readers": [reader]}, podMonitor={"enabled": True})
+    roles = {one["metadata"]["name"]: one for one in objects if one["kind"] == "ClusterRole"}
+    bound = {
+        one["roleRef"]["name"]: one["subjects"]
+        for one in objects
+        if one["kind"] == "ClusterRoleBinding"
+    }
+
+    assert granted(roles["cluster-audit-reviews"]["rules"]) == {
+        ("create", "authentication.k8s.io", "tokenreviews"),
+        ("create", "authorization.k8s.io", "subjectaccessreviews"),
+    }
+    assert bound["cluster-audit-reviews"][0]["name"] == "cluster-audit"
+    assert bound["cluster-audit-metrics-reader"] == [reader]
+    mounted = container(objects)["volumeMounts"]
+    assert {"name": "tls", "mountPath": "/etc/cluster-audit/tls", "readOnly": True} in mounted
+    assert of("PodMonitor", objects)["spec"]["podMetricsEndpoints"][0]["scheme"] == "https"
+    assert "https://localhost" in run_helm(
+        ["install", "a", str(CHART), "--dry-run=client", "--set", "metrics.tlsSecretName=tls"]
+    )
+
+    plain = {one["metadata"]["name"] for one in render() if one["kind"] == "ClusterRole"}
+    assert plain == {"cluster-audit", "cluster-audit-view"}
+    only_tls = render(metrics={"tlsSecretName": "tls"})
+    assert "--metrics-auth" not in container(only_tls)["args"]
+    assert not any("reviews" in one["metadata"]["name"] for one in only_tls)
+
+
+def test_a_token_is_not_asked_for_without_tls(render: Render) -> None:
+    with pytest.raises(RuntimeError, match=r"metrics.authentication needs metrics.tlsSecretName"):
+        render(metrics={"authentication": True})
 
 
 def test_one_replica_elects_only_where_that_is_wanted(render: Render) -> None:
@@ -136,7 +177,7 @@ NO_VALUE = {
 
 
 def test_every_option_of_the_operator_is_a_value(render: Render) -> None:
-    args = container(render(operator={"verbose": True}, replicas=2))["args"]
+    args = container(render(operator={"verbose": True}, replicas=2, metrics=GUARDED))["args"]
     given = {one.removeprefix("--").partition("=")[0].replace("-", "_") for one in args[1:]}
 
     assert args[0] == "run"

@@ -18,8 +18,15 @@ EVERYTHING: dict[str, Any] = {
     "operator": {"pulseWindow": 0.5, "metricsPort": 9090, "verbose": True},
     "serviceAccount": {"annotations": {"example.com/a": "b"}},
     "service": {"labels": {"scrape": "yes"}, "annotations": {"example.com/a": "b"}},
+    "metrics": {
+        "tlsSecretName": "metrics-tls",
+        "authentication": True,
+        "readers": [{"kind": "ServiceAccount", "namespace": "monitoring", "name": "prometheus"}],
+    },
     "serviceMonitor": {
         "enabled": True,
+        "tlsConfig": {"insecureSkipVerify": True},
+        "authorization": {"credentials": {"name": "token", "key": "token"}},
         "labels": {"release": "prometheus"},
         "relabelings": [{"action": "labeldrop", "regex": "pod"}],
         "metricRelabelings": [{"action": "labeldrop", "regex": "container"}],

@@ -79,11 +79,24 @@ annotations:
 {{- mergeOverwrite (deepCopy $chosen) .Values.resources | toYaml }}
 {{- end }}
 
-{{/* How the Prometheus Operator scrapes; takes the values of the monitor. */}}
+{{/* How the Prometheus Operator scrapes; takes the root and the values of the monitor. */}}
 {{- define "cluster-audit.endpoint" -}}
+{{- $tls := .root.Values.metrics.tlsSecretName }}
+{{- with .monitor }}
 - port: metrics
   path: /metrics
   interval: {{ .interval }}
+  {{- if $tls }}
+  scheme: https
+  {{- end }}
+  {{- with .tlsConfig }}
+  tlsConfig:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with .authorization }}
+  authorization:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
   {{- with .relabelings }}
   relabelings:
     {{- toYaml . | nindent 4 }}
@@ -92,4 +105,5 @@ annotations:
   metricRelabelings:
     {{- toYaml . | nindent 4 }}
   {{- end }}
+{{- end }}
 {{- end }}

@@ -3,7 +3,8 @@
 import asyncio
 import socket
 import uuid
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -15,6 +16,10 @@ from clusteraudit.kube.elector import Election
 from clusteraudit.kube.errors import KubeConfigError
 from clusteraudit.kube.lease import DURATION, Timing
 
+if TYPE_CHECKING:
+    from clusteraudit.handlers.certificate import CertificateFiles
+    from clusteraudit.handlers.endpoints import Listening
+
 
 def run(
     report: Annotated[
@@ -24,6 +29,28 @@ def run(
     metrics_port: Annotated[
         int, typer.Option(help="Port of /metrics.", envvar="CLUSTER_AUDIT_METRICS_PORT")
     ] = 8080,
+    metrics_tls_cert_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="Certificate to serve /metrics with, in PEM; read again when it changes.",
+            show_default=False,
+            envvar="CLUSTER_AUDIT_METRICS_TLS_CERT_FILE",
+        ),
+    ] = None,
+    metrics_tls_key_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="Its key.", show_default=False, envvar="CLUSTER_AUDIT_METRICS_TLS_KEY_FILE"
+        ),
+    ] = None,
+    metrics_auth: Annotated[
+        bool,
+        typer.Option(
+            "--metrics-auth",
+            help="Ask the API server whether a bearer token may get /metrics.",
+            envvar="CLUSTER_AUDIT_METRICS_AUTH",
+        ),
+    ] = False,
     health_port: Annotated[
         int,
         typer.Option(help="Port of /healthz and /readyz.", envvar="CLUSTER_AUDIT_HEALTH_PORT"),
@@ -80,6 +107,8 @@ def run(
     context: options.Context = None,
 ) -> None:
     """Audit continuously, and publish into ClusterAuditReports."""
+    from clusteraudit.handlers.certificate import CertificateError
+    from clusteraudit.handlers.endpoints import Listening
     from clusteraudit.handlers.logs import configure
     from clusteraudit.handlers.operator import Options, operate
 
@@ -91,13 +120,16 @@ def run(
         if leader_elect
         else None
     )
-    wanted = Options(
-        report, host, metrics_port, health_port, pulse_window, usage_interval, election
-    )
+    certificate = _certificate(metrics_tls_cert_file, metrics_tls_key_file)
+    listening = Listening(host, metrics_port, health_port, certificate, metrics_auth)
+    _check(listening)
+    wanted = Options(report, listening, pulse_window, usage_interval, election)
     try:
         asyncio.run(operate(credentials(kubeconfig, context, None), wanted))
     except KubeConfigError as error:
         raise CommandError(Exit.CLUSTER, str(error)) from None
+    except CertificateError as error:
+        raise CommandError(Exit.USAGE, f"the metrics cannot be served by TLS: {error}") from None
     except OSError as error:
         raise CommandError(Exit.USAGE, f"cannot listen: {error.strerror or error}") from None
 
@@ -109,3 +141,24 @@ def _election(namespace: str, name: str, duration: float) -> Election:
         message = "--leader-elect outside of a pod needs --leader-elect-resource-namespace"
         raise CommandError(Exit.USAGE, message)
     return Election(where, name, f"{socket.gethostname()}_{uuid.uuid4()}", Timing(duration))
+
+
+def _certificate(certificate: Path | None, key: Path | None) -> "CertificateFiles | None":
+    from clusteraudit.handlers.certificate import CertificateFiles
+
+    if certificate and key:
+        return CertificateFiles(certificate, key)
+    if certificate or key:
+        message = "--metrics-tls-cert-file and --metrics-tls-key-file come together"
+        raise CommandError(Exit.USAGE, message)
+    return None
+
+
+def _check(listening: "Listening") -> None:
+    """What would be unsafe, or would keep the kubelet out."""
+    if listening.authenticate and not listening.certificate:
+        message = "--metrics-auth needs a certificate: without TLS a token can be read on its way"
+        raise CommandError(Exit.USAGE, message)
+    if listening.certificate and listening.metrics_port == listening.health_port:
+        message = "metrics by TLS need a port other than that of the probes"
+        raise CommandError(Exit.USAGE, message)

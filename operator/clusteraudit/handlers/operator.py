@@ -5,8 +5,8 @@ import contextlib
 import signal
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from dataclasses import dataclass, field
 from importlib import metadata
 from typing import TypeVarTuple
 
@@ -14,13 +14,13 @@ import structlog
 
 from clusteraudit.audit.audit import AuditResult
 from clusteraudit.handlers.arrangement import Arrangement
+from clusteraudit.handlers.endpoints import Listening, endpoints
 from clusteraudit.handlers.engine import Engine
 from clusteraudit.handlers.herald import Herald
 from clusteraudit.handlers.pending import Pending
 from clusteraudit.handlers.publisher import Publisher
 from clusteraudit.handlers.pulse import WINDOW, Pulse
 from clusteraudit.handlers.reports import Reports, Seen
-from clusteraudit.handlers.web import metrics, probe, serve
 from clusteraudit.kube.credentials import Credentials
 from clusteraudit.kube.discovery import groups
 from clusteraudit.kube.elector import Election, Elector
@@ -66,9 +66,7 @@ class Options:
     """How to run."""
 
     report: str = "cluster"
-    host: str = ""
-    metrics_port: int = 8080
-    health_port: int = 8081
+    listening: Listening = field(default_factory=Listening)
     pulse_window: float = WINDOW
     usage_interval: float = EVERY
     election: Election | None = None
@@ -114,7 +112,8 @@ class _Operator:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Answer probes, and work until asked to stop."""
-        async with self._serve():
+        how, session = self._options.listening, self._session
+        async with endpoints(how, session, self._unhealthy, self._unready, self._exposition):
             asked, work = asyncio.create_task(stop.wait()), asyncio.create_task(self._work())
             try:
                 await asyncio.wait([asked, work], return_when=asyncio.FIRST_COMPLETED)
@@ -159,21 +158,6 @@ class _Operator:
         yield self._rehearse()
         yield self._watch_over()
         yield self._watch_kopf()
-
-    @contextlib.asynccontextmanager
-    async def _serve(self) -> AsyncIterator[None]:
-        options = self._options
-        health = [probe("/healthz", self._unhealthy), probe("/readyz", self._unready)]
-        shown = [metrics(self._exposition)]
-        if options.metrics_port == options.health_port:
-            async with serve(options.host, options.health_port, [*health, *shown]):
-                yield
-            return
-        async with (
-            serve(options.host, options.health_port, health),
-            serve(options.host, options.metrics_port, shown),
-        ):
-            yield
 
     # Reports
 

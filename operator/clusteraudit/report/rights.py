@@ -63,6 +63,23 @@ OWN = (
 """Beside what is audited."""
 
 
+REVIEWS = (
+    Right(
+        "authentication.k8s.io",
+        ("tokenreviews",),
+        ("create",),
+        "whose the token is that comes with a request for /metrics",
+    ),
+    Right(
+        "authorization.k8s.io",
+        ("subjectaccessreviews",),
+        ("create",),
+        "whether its owner may read /metrics",
+    ),
+)
+"""Where the metrics ask for a token."""
+
+
 def election(lease: str) -> tuple[Right, ...]:
     """In the operator's own namespace, where there is more than one replica."""
     group, leases = "coordination.k8s.io", ("leases",)
