@@ -90,9 +90,11 @@ class _Listener:
                 await asyncio.sleep(_FULL)
                 continue
             if len(self.open) >= CONNECTIONS:
-                next(iter(self.open)).cancel()
+                oldest = next(iter(self.open))
+                del self.open[oldest]
+                oldest.cancel()
             self._admit(connection)
-            await asyncio.sleep(0)  # who was cancelled leaves before the next one comes
+            await asyncio.sleep(0)  # who must go is gone before many more come
 
     def _admit(self, connection: socket.socket) -> None:
         task = asyncio.create_task(self._attend(connection))
