@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from clusteraudit.kube.lease import Timing
 from clusteraudit.report.crd import crd
 from clusteraudit.report.resource import GROUP, PLURAL
 from clusteraudit.rules.catalogue import catalogue
@@ -33,6 +34,7 @@ from demo.operator import (
     status_of,
 )
 from support.charts import EVERYTHING
+from support.replicas import ELECT, LEASE
 
 CRD = f"{PLURAL}.{GROUP}"
 RULE = next(one for one in catalogue() if one.name == "budget-blocks-drain")
@@ -174,7 +176,7 @@ def test_the_audit_finds_nothing_in_its_own_chart(plane: ControlPlane, tmp_path:
     prepare(plane)
     apply(plane, stage.broken(DNS))
     values = {"report": {"spec": {"publishInterval": 1, "rules": stage.eager(catalogue())}}}
-    kubeconfig = install(plane, **values, networkPolicy={"enabled": True})
+    kubeconfig = install(plane, **values, networkPolicy={"enabled": True}, replicas=2)
     with Operator(kubeconfig, tmp_path / "log"):
         codes = plane.wait(lambda: found_in(plane, DNS.name), 60, "a finding in an example")
         assert DNS.code in codes
@@ -237,6 +239,14 @@ def test_upgrade_and_rollback_keep_what_was_seen_first(plane: ControlPlane, tmp_
     with operator:
         plane.wait(lambda: status_of(plane)["lastAuditTime"] > written, 40, "a report after it")
         assert since(plane) == before
+        plane.kubectl(*applying.strip("`").split(), input=defined(tmp_path / "older"))
+        plane.wait(lambda: conditions(plane)["SchemaCurrent"] == "False", 60, "the old definition")
+        assert "ledger" not in status_of(plane)
+        assert since(plane) == before
+        written = status_of(plane)["lastAuditTime"]
+    with operator:
+        plane.wait(lambda: status_of(plane)["lastAuditTime"] > written, 40, "a report after it")
+        assert since(plane) == before
     history = json.loads(plane.helm("history", *release, "-o", "json"))
     assert [one["chart"] for one in history] == [
         "cluster-audit-0.0.9",
@@ -246,13 +256,48 @@ def test_upgrade_and_rollback_keep_what_was_seen_first(plane: ControlPlane, tmp_
     apply(plane, stage.mended(RULE))
 
 
+def defined(chart: Path) -> str:
+    """The definition that a chart brings."""
+    return (chart / "crds" / f"{PLURAL}.yaml").read_text()
+
+
+def test_replicas_come_and_go_by_upgrades(plane: ControlPlane, tmp_path: Path) -> None:
+    """The strategy of the Deployment changes with them, and the Lease stays its holder's."""
+    kubeconfig = install(plane, report=SPEC)
+    strategy = deployment(plane)["strategy"]
+    assert strategy == {"type": "Recreate"}
+    install(plane, report=SPEC, replicas=2)
+    assert deployment(plane)["strategy"]["type"] == "RollingUpdate"
+    with Operator(kubeconfig, tmp_path / "log", ELECT):
+        plane.wait(lambda: conditions(plane).get("Ready") == "True", INSTALLED, "a report")
+        held = plane.api.get(*LEASE)["spec"]
+        install(plane, report=SPEC, replicas=3, podAnnotations={"example.com/again": "yes"})
+        still = plane.api.get(*LEASE)["spec"]
+        assert still["holderIdentity"] == held["holderIdentity"]
+        assert still["leaseTransitions"] == held["leaseTransitions"]
+    assert plane.api.get(*LEASE)["spec"].get("holderIdentity", "") == "", "it is released"
+    install(plane, report=SPEC)
+    assert deployment(plane)["strategy"] == strategy
+    optional = "leases,roles,rolebindings,poddisruptionbudgets"
+    assert plane.kubectl("get", optional, "-n", NAMESPACE, "-l", LABEL, "-o", "name") == ""
+
+
+def deployment(plane: ControlPlane) -> dict[str, Any]:
+    spec: dict[str, Any] = plane.api.get("apps/v1", "Deployment", RELEASE, NAMESPACE)["spec"]
+    return spec
+
+
 def remaining(plane: ControlPlane) -> set[str]:
-    """All that the chart made and that is still there."""
-    kinds = "serviceaccounts,services,deployments,pods,configmaps,clusterroles,clusterrolebindings"
+    """All that the chart made, or the operator, and that is still there."""
+    kinds = (
+        "serviceaccounts,services,deployments,pods,configmaps,clusterroles,clusterrolebindings,"
+        "roles,rolebindings,leases,poddisruptionbudgets,networkpolicies"
+    )
     labelled = plane.kubectl("get", kinds, "-A", "-l", LABEL, "-o", "name").split()
+    leases = plane.kubectl("get", "leases", "-n", NAMESPACE, "-o", "name").split()
     definition = plane.kubectl("get", "crd", CRD, "-o", "name", "--ignore-not-found").split()
     reports = plane.kubectl("get", PLURAL, "-o", "name").split() if definition else []
-    return {*labelled, *definition, *reports}
+    return {*labelled, *leases, *definition, *reports}
 
 
 def uninstall(plane: ControlPlane) -> None:
@@ -291,14 +336,18 @@ STEP_SECONDS = 20.0
 def test_removal_in_any_order_leaves_nothing(
     plane: ControlPlane, tmp_path: Path, order: str, alive: bool
 ) -> None:
-    with Operator(install(plane, report=SPEC), tmp_path / "log") as operator:
+    kubeconfig = install(plane, report=SPEC, replicas=2)
+    with Operator(kubeconfig, tmp_path / "log", ELECT) as operator:
         plane.wait(lambda: conditions(plane).get("Ready") == "True", INSTALLED, "a report")
+        assert plane.api.get(*LEASE)["spec"]["holderIdentity"]
         if not alive:
             operator.stop()
         for step in STEPS[order]:
             start = time.monotonic()
             step(plane)
             assert time.monotonic() - start < STEP_SECONDS
+        if alive:
+            time.sleep(2 * Timing().retry)  # it would have made its Lease anew by now
         assert remaining(plane) == set()
     assert "Traceback" not in (tmp_path / "log").read_text()
 

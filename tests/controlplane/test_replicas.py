@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from clusteraudit.kube import lease
 from clusteraudit.kube.lease import DURATION
-from clusteraudit.report.resource import PLURAL
+from clusteraudit.report.resource import GROUP, KIND, PLURAL, VERSION
 from clusteraudit.rules.kit import Rule
 from controlplane import ControlPlane
 from demo import stage
@@ -31,6 +32,7 @@ from support.replicas import (
     audit_policy,
     check_writes,
     published_after,
+    refused_as_stale,
     writes,
 )
 from support.staged import AGAIN, RULES, SPEC, about
@@ -39,6 +41,7 @@ TAKEOVERS = int(os.environ.get("CLUSTER_AUDIT_TEST_TAKEOVERS", "3"))
 SEED = int(os.environ.get("CLUSTER_AUDIT_TEST_SEED", "1"))
 LONGEST = 20.0
 PATIENCE = 60
+REPORT = (f"{GROUP}/{VERSION}", KIND, "cluster")
 MOVING = [one for one in RULES if one.name in AGAIN]
 
 
@@ -152,7 +155,7 @@ def test_a_leader_that_is_lost_is_followed_in_time_and_writes_no_more(
     assert max(times) < LONGEST
     assert check_writes(writes(plane))
     if "hold" in took:  # what the old leader had on its way arrived when another led
-        assert [one for one in writes(plane) if one.resource == PLURAL and one.code == 409]
+        assert refused_as_stale(writes(plane))
 
 
 def lose(
@@ -195,26 +198,54 @@ def change(plane: ControlPlane, rule: Rule, broken: set[str]) -> None:
 def summary(took: dict[str, list[float]], times: list[float], plane: ControlPlane) -> str:
     each = "; ".join(f"{name} {', '.join(f'{one:.1f}' for one in t)}" for name, t in took.items())
     every = writes(plane)
-    refused = sum(one.code == 409 for one in every if one.resource == PLURAL)
     return (
         f"{len(times)} takeovers: min {min(times):.1f} s, median {statistics.median(times):.1f} s, "
         f"max {max(times):.1f} s ({each}); {check_writes(every)} statuses accepted, "
-        f"{refused} refused as stale\n"
+        f"{refused_as_stale(every)} refused as stale\n"
     )
 
 
-def test_a_leader_that_is_stopped_hands_over_at_once(
+def test_a_leader_that_is_stopped_writes_its_last_report_and_hands_over_at_once(
     plane: ControlPlane, replicas: Replicas, history: History
 ) -> None:
     leader = replicas.wait_for_leader()
     settled(plane, leader, history)
+    rule = next(one for one in MOVING if not about(plane, one))
+    plane.apply([report(**{**SPEC, "publishInterval": 300})])
+    plane.wait(lambda: published_generation(plane) == generation(plane), PATIENCE, "the interval")
+    apply(plane, stage.broken(rule))
+    found = f'cluster_audit_findings{{loop="{rule.loop}",rule="{rule.code}"'
+    plane.wait(lambda: has(leader, found), PATIENCE, "the finding to be measured")
+    assert not about(plane, rule), "its turn to be written has not come"
+
     start = time.time()
     assert leader.operator.stop() == 0
     assert time.time() - start < 10
     assert published_after(plane, start, leader) < 10
+    last = [one for one in writes(plane) if one.who == leader.credential and one.at > start]
+    assert [one.resource for one in last if one.accepted][-2:] == [PLURAL, lease.PLURAL]
+    assert (last[-1].holder, last[-1].code) == ("", 200)
+    assert about(plane, rule)
+    plane.apply([report(**SPEC)])
     settled(plane, replicas.wait_for_leader(leader), history)
     leader.operator.start()
     assert check_writes(writes(plane))
+
+
+def generation(plane: ControlPlane) -> int:
+    found: int = plane.api.get(*REPORT)["metadata"]["generation"]
+    return found
+
+
+def published_generation(plane: ControlPlane) -> int:
+    found: int = status_of(plane)["observedGeneration"]
+    return found
+
+
+def has(replica: Replica, start: str) -> bool:
+    """Whether a sample that starts like this is not 0."""
+    text = replica.operator.get("/metrics", replica.operator.metrics_port)
+    return any(one.startswith(start) and not one.endswith(" 0.0") for one in text.splitlines())
 
 
 def test_a_lease_that_somebody_deletes_is_made_anew(

@@ -207,6 +207,17 @@ def check_writes(every: list[Write]) -> int:
     return statuses
 
 
+def refused_as_stale(every: list[Write]) -> int:
+    """Statuses that met a conflict, from who did not hold the Lease when they arrived."""
+    holder, number = "", 0
+    for one in sorted(every, key=lambda one: one.at):
+        if one.resource == lease.PLURAL and one.accepted:
+            holder = one.who if one.holder else ""
+        elif one.resource == PLURAL and one.code == 409:
+            number += one.who != holder
+    return number
+
+
 def published_after(plane: ControlPlane, moment: float, but: Replica) -> float:
     """Seconds from the moment until another replica had a status accepted."""
 
