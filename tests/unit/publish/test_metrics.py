@@ -1,6 +1,8 @@
 """The exposition text: what it says, its names, and that it is bounded."""
 
 from collections import Counter
+from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,6 +16,7 @@ from clusteraudit.publish.itself import Figures, KindFigures
 from clusteraudit.publish.metrics import Metric, render
 from clusteraudit.report.resource import Spec
 from clusteraudit.rules.catalogue import catalogue
+from clusteraudit.rules.kit import Rule
 from support.clusters import EVERYTHING, audit_of
 
 OWN = Figures(
@@ -115,6 +118,29 @@ def test_names_follow_the_conventions(metric: Metric[object]) -> None:
     assert metric.says.endswith(".")
     assert not metric.name.endswith("_total"), "the suffix comes with the kind"
     assert not {"namespace", "pod", "node", "container", "instance", "job"} & set(metric.labels)
+
+
+@pytest.mark.parametrize("rule", list(catalogue()), ids=lambda rule: rule.code)
+def test_no_label_has_a_name_of_an_object(rule: Rule) -> None:
+    """Pools, zones and shapes are on the page of metrics; of objects nothing is."""
+    for example in rule.examples:
+        metadata: list[Any] = [one["metadata"] for one in example.objects]
+        names = {one.get(key) for one in metadata for key in ("name", "namespace")}
+        objects = [_renamed(one, names) for one in example.objects]
+        said = audit_of(catalogue(), objects, now=example.now)[1]
+        text = render(audited.METRICS, Audited(said, catalogue(), Spec())).decode()
+        assert "canary" not in text
+        assert not example.finds or said.entries
+
+
+def _renamed(value: Any, names: set[str | None]) -> Any:
+    """Every name is another one, wherever it is referred to; annotations come on top."""
+    if isinstance(value, list | tuple):
+        return [_renamed(one, names) for one in value]
+    if isinstance(value, Mapping):
+        made = {key: _renamed(one, names) for key, one in value.items()}
+        return made | ({"annotations": {"canary": "canary"}} if "name" in made else {})
+    return f"{value}-canary" if isinstance(value, str) and value in names else value
 
 
 def test_the_operators_own() -> None:
