@@ -18,6 +18,7 @@ import pytest
 from clusteraudit.kube import lease
 from clusteraudit.kube.lease import DURATION
 from clusteraudit.report.resource import GROUP, KIND, PLURAL, VERSION
+from clusteraudit.report.rights import granted
 from clusteraudit.rules.kit import Rule
 from controlplane import ControlPlane
 from demo import stage
@@ -254,3 +255,34 @@ def test_a_lease_that_somebody_deletes_is_made_anew(
     plane.kubectl("delete", "lease", LEASE[2], "-n", LEASE[3])
     plane.wait(lambda: plane.api.get(*LEASE)["spec"]["holderIdentity"], 30, "a holder")
     settled(plane, replicas.wait_for_leader(), history)
+
+
+def test_its_rights_to_the_lease_are_what_it_used(plane: ControlPlane, replicas: Replicas) -> None:
+    """Of this module: renewed, read by others, and made anew once it was deleted."""
+    group, leases = lease.GROUP, lease.PLURAL
+    role = plane.api.get("rbac.authorization.k8s.io/v1", "Role", LEASE[2], LEASE[3])
+    answered = [one for one in plane.audit_events(USER) if one["responseStatus"]["code"] < 400]
+    used = {
+        (one["verb"], group, leases)
+        for one in answered
+        if one.get("objectRef", {}).get("resource") == leases
+    }
+    assert used == granted(role["rules"])
+
+
+def test_all_stop_in_time_while_the_api_server_is_away(
+    plane: ControlPlane, replicas: Replicas
+) -> None:
+    """The last of the module: the leader can neither write its report nor release the Lease."""
+    replicas.wait_for_leader()
+    plane.kill("kube-apiserver")
+    try:
+        start = time.time()
+        for one in replicas.every:
+            one.send(signal.SIGTERM)
+        for one in replicas.every:
+            assert one.operator.process is not None
+            assert one.operator.process.wait(10) == 0
+        assert time.time() - start < 10
+    finally:
+        plane.restart("kube-apiserver")
