@@ -210,7 +210,7 @@ _OPERATOR = (
         title="Kinds in sync",
         says="0: the kind is not known in full, and rules that need it cannot tell.",
         moves="A right is missing, or the API server does not serve it: see status.inputs.",
-        queries=(("cluster_audit_operator_kind_synced{C}", "{{kind}}"),),
+        queries=(("min by (kind) (cluster_audit_operator_kind_synced{C})", "{{kind}}"),),
     ),
     Panel(
         title="Requests to the API server",
@@ -234,7 +234,7 @@ _OPERATOR = (
         moves="Failures that go on: the log has the API server's answer. No audits while the "
         "cluster changes: restart it and report that, please.",
         queries=tuple(
-            (f"rate(cluster_audit_operator_{name}_total{{C}}[$__rate_interval])", name)
+            (f"sum(rate(cluster_audit_operator_{name}_total{{C}}[$__rate_interval]))", name)
             for name in ("audits", "status_writes", "status_failures")
         ),
         unit="ops",
@@ -243,14 +243,14 @@ _OPERATOR = (
         title="CPU of the last audit",
         says="Grows with the change, not with the cluster.",
         moves="Seconds, again and again: the pulse slows down to ten times that. Give it more CPU.",
-        queries=(("cluster_audit_operator_last_audit_cpu_seconds{C}", "audit"),),
+        queries=(("max(cluster_audit_operator_last_audit_cpu_seconds{C})", "audit"),),
         unit="s",
     ),
     Panel(
         title="Objects",
         says="Known, by kind.",
         moves="Memory follows pods and nodes; the chart's `nodes` chooses the resources.",
-        queries=(("cluster_audit_operator_kind_objects{C}", "{{kind}}"),),
+        queries=(("max by (kind) (cluster_audit_operator_kind_objects{C})", "{{kind}}"),),
     ),
     Panel(
         title="Rules that fail",
@@ -263,15 +263,24 @@ _OPERATOR = (
         title="Objects that cannot be evaluated",
         says="Skipped, by kind: an amount that no API server would take, or a shape of its own.",
         moves="`cluster-audit scan -o json` names them under inputs.skipped, with the reason.",
-        queries=(("cluster_audit_operator_kind_skipped{C}", "{{kind}}"),),
-        width=12,
+        queries=(("max by (kind) (cluster_audit_operator_kind_skipped{C})", "{{kind}}"),),
     ),
     Panel(
         title="Lists made again",
         says="By kind, in the last hour. Now and then is usual.",
         moves="Often: watches break on the way, or the API server forgets too soon (410).",
-        queries=(("increase(cluster_audit_operator_kind_relists_total{C}[1h])", "{{kind}}"),),
-        width=12,
+        queries=(
+            (
+                "sum by (kind) (increase(cluster_audit_operator_kind_relists_total{C}[1h]))",
+                "{{kind}}",
+            ),
+        ),
+    ),
+    Panel(
+        title="Replicas that publish",
+        says="One, of however many there are.",
+        moves="None for longer than a lease lasts: the log of each says why it cannot hold it.",
+        queries=(("sum(cluster_audit_operator_leader{C})", "leading"),),
     ),
 )
 
