@@ -97,7 +97,7 @@ async def serving() -> AsyncIterator[Server]:
         await runner.cleanup()
 
 
-def pod(name: str, version: int = 1, **spec: object) -> dict[str, Any]:
+def pod(name: str, version: int = 6, **spec: object) -> dict[str, Any]:
     """A small pod."""
     meta = {"name": name, "namespace": "n", "resourceVersion": str(version)}
     return {"metadata": meta, "spec": spec}

@@ -95,6 +95,8 @@ class Arrangement:
         self._see = see
         self._lose = lose
         self._stopping = threading.Event()
+        self._going = threading.Event()
+        self._going.set()
         self._thread = threading.Thread(target=self._main, name="kopf", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop_flag: asyncio.Event | None = None
@@ -113,6 +115,14 @@ class Arrangement:
         if loop is not None and board is not None and not loop.is_closed():
             loop.call_soon_threadsafe(board.post, result)
 
+    def pause(self, *, paused: bool) -> None:
+        """End Kopf until it is to go on: it asks a server that is down in its own, quick pace."""
+        if paused and self._going.is_set():
+            self._going.clear()
+            self.restart()
+        elif not paused:
+            self._going.set()
+
     def restart(self) -> None:
         """End Kopf, so that it begins anew and looks at what is served now."""
         loop = self._loop
@@ -122,6 +132,7 @@ class Arrangement:
     def stop(self, patience: float = 5.0) -> None:
         """End Kopf; its tasks of ours end first, or its loop would wait for them."""
         self._stopping.set()
+        self._going.set()
         self.restart()
         if self._thread.is_alive():
             self._thread.join(patience)
@@ -141,6 +152,7 @@ class Arrangement:
             except Exception as error:  # it gives up on 403 and 5xx
                 _log.warning("kopf ended", error=str(error))
             self._stopping.wait(_RETRY)
+            self._going.wait()
 
     async def _operate(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -148,7 +160,7 @@ class Arrangement:
         self._board = _Board()
         if self._latest is not None:
             self._board.post(self._latest)
-        if self._stopping.is_set():
+        if self._stopping.is_set() or not self._going.is_set():
             return
         await kopf.operator(
             registry=self._registry(),

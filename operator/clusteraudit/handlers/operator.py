@@ -43,6 +43,7 @@ from clusteraudit.sources.usage import EVERY, UsagePoller
 
 _DISCOVERY = 600.0
 _WATCHDOG = 10.0
+_GLANCE = 0.5
 _SURVEY = 30.0
 """Seconds between looks at which reports there are."""
 _REHEARSAL = 1.0
@@ -158,6 +159,7 @@ class _Operator:
         yield self._rehearse()
         yield self._watch_over()
         yield self._watch_kopf()
+        yield self._pace_kopf()
 
     # Reports
 
@@ -190,12 +192,15 @@ class _Operator:
         """Which API groups are served: some change what policies mean."""
         known: set[str] = set()
         while True:
-            with contextlib.suppress(ApiError, UnreachableError):
+            try:
                 served = set(await groups(self._session))
-                for name in served ^ known:
-                    row = ApiGroupRow("", name) if name in served else None
-                    self._pending.put(API_GROUPS, "", name, row)
-                known = served
+            except (ApiError, UnreachableError):
+                await asyncio.sleep(_WATCHDOG)
+                continue
+            for name in served ^ known:
+                row = ApiGroupRow("", name) if name in served else None
+                self._pending.put(API_GROUPS, "", name, row)
+            known = served
             await asyncio.sleep(_DISCOVERY)
 
     async def _rehearse(self) -> None:
@@ -213,7 +218,16 @@ class _Operator:
         while True:
             await asyncio.sleep(_WATCHDOG)
             for one in self._informers:
-                self._pending.heard(one.kind, stale=one.stale)
+                self._pending.heard(one.kind, stale=one.stale, silent=one.silent)
+            for kind in self._usage.kinds:
+                stale, silent = self._usage.stale(kind), self._usage.silent(kind)
+                self._pending.heard(kind, stale=stale, silent=silent)
+
+    async def _pace_kopf(self) -> None:
+        """Kopf does not know of the gate: while the server is down, it is not to ask either."""
+        while True:
+            await asyncio.sleep(_GLANCE)
+            self._kopf.pause(paused=self._session.gate.lasting)
 
     async def _watch_kopf(self) -> None:
         """Kopf looks at what is served when a CRD changes, which can be too early to see it.
@@ -285,10 +299,20 @@ class _Operator:
         )
 
     def _kinds(self) -> Mapping[str, KindFigures]:
-        skipped = Counter(kind for kind, _ in self._pending.skips)
+        skipped, states = Counter(kind for kind, _ in self._pending.skips), self._pending.states
+        followed = [(one.kind, one.stale, one.silent, one.objects) for one in self._informers]
+        use = self._usage
+        polled = [(one, use.stale(one), use.silent(one), use.objects(one)) for one in use.kinds]
         return {
-            kind: KindFigures(state.synced, state.objects, state.relists, skipped[kind])
-            for kind, state in self._pending.states.items()
+            kind: KindFigures(
+                synced=states[kind].synced and not stale,
+                objects=objects,
+                relists=states[kind].relists,
+                skipped=skipped[kind],
+                silent=silent,
+            )
+            for kind, stale, silent, objects in (*followed, *polled)
+            if kind in states
         }
 
 

@@ -19,14 +19,13 @@ class Pending:
         self.changed = asyncio.Event()
         self._rows: dict[tuple[str, Key], Row | None] = {}
         self._evidence: dict[str, Evidence] = {kind: _waiting() for kind in KINDS}
-        self._stale: set[str] = set()
+        self._stale: dict[str, int] = {}
 
     def put(self, kind: str, namespace: str, name: str, row: Row | None) -> None:
         """An object as it is now; None when it is gone."""
         key = (namespace, name)
         self._rows[kind, key] = row
-        if row is not None:
-            self.skips.pop((kind, key), None)
+        self.skips.pop((kind, key), None)
         if kind == "Namespace":
             (self.namespaces.discard if row is None else self.namespaces.add)(name)
         self.changed.set()
@@ -40,11 +39,16 @@ class Pending:
         self.states[kind] = state
         self._learn(kind)
 
-    def heard(self, kind: str, *, stale: bool) -> None:
-        """Whether a kind was heard of lately: what is stale is not known any more."""
-        if (kind in self._stale) != stale:
-            (self._stale.add if stale else self._stale.discard)(kind)
-            self._learn(kind)
+    def heard(self, kind: str, *, stale: bool, silent: float) -> None:
+        """Whether a kind was heard of lately, or not for so many seconds.
+
+        What is stale is not known any more: since it was heard of last.
+        """
+        if stale and kind not in self._stale:
+            self._stale[kind] = int(time.time() - silent)
+        elif stale or not self._stale.pop(kind, 0):
+            return
+        self._learn(kind)
 
     def _learn(self, kind: str) -> None:
         evidence = self._judge(kind, self.states.get(kind, KindState()))
@@ -55,11 +59,12 @@ class Pending:
         if state.forbidden:
             return Evidence("none", "Forbidden", state.since)
         if not state.served:
-            return Evidence("none", "NotServed", state.since) if kind in USAGE else COMPLETE
+            reason = state.reason or "NotServed"
+            return Evidence("none", reason, state.since) if kind in USAGE else COMPLETE
         if not state.synced:
             return Evidence("none", "NotSynced", state.since or None)
         if kind in self._stale:
-            return Evidence("none", "Stale", int(time.time()))
+            return Evidence("none", "Stale", self._stale[kind])
         return COMPLETE
 
     @property

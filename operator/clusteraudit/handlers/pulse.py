@@ -44,13 +44,18 @@ class Pulse:
             await self._audit()
 
     async def _wait(self) -> None:
-        """Until something changed, or the earliest deadline is due."""
+        """Until something changed, or the earliest deadline is due.
+
+        The clock is looked at now and then, since it may be set meanwhile.
+        """
         wake = self.last.wake if self.last else None
-        timeout = None if wake is None else max(0.0, wake - time.time())
-        try:
-            async with asyncio.timeout(timeout):
-                await self._pending.changed.wait()
-        except TimeoutError:
+        while wake is None or wake > time.time():
+            left = LONGEST if wake is None else min(LONGEST, wake - time.time())
+            try:
+                async with asyncio.timeout(max(0.0, left)):
+                    await self._pending.changed.wait()
+            except TimeoutError:
+                continue
             return
 
     async def _audit(self) -> None:

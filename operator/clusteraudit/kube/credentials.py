@@ -154,8 +154,12 @@ class InClusterCredentials:
         return f"https://{host}:{self.port}"
 
     def headers(self) -> dict[str, str]:
-        """The token as it is now."""
-        return {"Authorization": f"Bearer {(self.folder / 'token').read_text().strip()}"}
+        """The token as it is now; raises KubeConfigError."""
+        try:
+            token = (self.folder / "token").read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise KubeConfigError(f"{self.folder}/token cannot be read: {error}") from None
+        return {"Authorization": f"Bearer {token}"}
 
     def renew(self) -> None:
         """Nothing to do: the token is never kept."""

@@ -1,5 +1,10 @@
 """What can go wrong with the API server, each with a message that says what was tried."""
 
+import msgspec
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding raises on bytes that are not what they should be."""
+
 
 class KubeConfigError(Exception):
     """No usable credentials; the message names the cause and the remedy."""
@@ -7,6 +12,14 @@ class KubeConfigError(Exception):
 
 class UnreachableError(Exception):
     """No answer: refused, timed out, unknown host, or TLS that does not verify."""
+
+
+class SlowError(UnreachableError):
+    """It was reached, and does not answer in time."""
+
+
+class UntrustedError(UnreachableError):
+    """A certificate that does not verify, the server's or ours: it may have been rotated."""
 
 
 class ApiError(Exception):

@@ -14,13 +14,24 @@ import aiohttp
 import msgspec
 
 from clusteraudit.kube.credentials import Credentials
-from clusteraudit.kube.errors import BY_STATUS, ApiError, UnauthorizedError, UnreachableError
+from clusteraudit.kube.errors import (
+    BY_STATUS,
+    UNREADABLE,
+    ApiError,
+    KubeConfigError,
+    SlowError,
+    UnauthorizedError,
+    UnreachableError,
+    UntrustedError,
+)
 from clusteraudit.kube.gate import Gate
 
 T = TypeVar("T")
 JSON = "application/json"
 APPLY = "application/apply-patch+yaml"
 _READ_BUFFER = 2**20
+_LONGEST_RETRY = 60.0
+"""Seconds that a server may ask us to wait, at most: longer is an outage of our own making."""
 
 
 class _Status(msgspec.Struct):
@@ -41,10 +52,13 @@ class Session:
         self.gate = Gate(random.Random())
         self._timeout = timeout
         self._http: aiohttp.ClientSession | None = None
+        self._tls: ssl.SSLContext | None = None
+        self._renewing = asyncio.Lock()
+        self._renewals = 0
 
     async def __aenter__(self) -> Self:
-        tls = self.credentials.tls()
-        connector = aiohttp.TCPConnector(ssl=True if tls is None else tls, limit=64)
+        self._tls = self.credentials.tls()
+        connector = aiohttp.TCPConnector(limit=64)
         self._http = aiohttp.ClientSession(
             headers={"User-Agent": f"cluster-audit/{metadata.version('cluster-audit')}"},
             connector=connector,
@@ -69,12 +83,7 @@ class Session:
     ) -> T:
         """The answer to GET, decoded; raises ApiError, UnreachableError."""
         body = await self.send("GET", path, params=params, accept=accept)
-        try:
-            return msgspec.json.decode(body, type=shape)
-        except msgspec.DecodeError as error:
-            raise ApiError(
-                200, f"GET {path}: the answer is not what it should be: {error}"
-            ) from None
+        return decoded(body, shape, f"GET {path}")
 
     async def send(
         self,
@@ -121,15 +130,36 @@ class Session:
         async def attempt() -> aiohttp.ClientResponse:
             return await self._request(verb, path, params, body, headers, limits)
 
+        renewals = self._renewals
         try:
-            answer = await self.gate.through(attempt)
+            answer = await self.gate.through(attempt, _resource(path))
         except UnauthorizedError:
-            await asyncio.to_thread(self.credentials.renew)
-            answer = await self.gate.through(attempt)
+            await self._renew(renewals)
+            answer = await self.gate.through(attempt, _resource(path))
+        except UntrustedError:  # whoever asks next finds what there is by then
+            await self._renew(renewals)
+            raise
         try:
             yield answer
         finally:
             answer.release() if answer.content.at_eof() else answer.close()
+
+    async def _renew(self, renewals: int) -> None:
+        """Read credentials and certificates anew, once for all who were refused side by side."""
+        async with self._renewing:
+            if renewals == self._renewals:
+                try:
+                    await asyncio.to_thread(self.credentials.renew)
+                    self._tls = await asyncio.to_thread(self.credentials.tls)
+                except KubeConfigError as error:  # it may just be written anew
+                    raise UnauthorizedError(401, f"no usable credentials: {error}") from None
+                self._renewals += 1
+
+    def _headers(self) -> dict[str, str]:
+        try:
+            return self.credentials.headers()
+        except KubeConfigError as error:
+            raise UnauthorizedError(401, f"no usable credentials: {error}") from None
 
     async def _request(
         self,
@@ -144,12 +174,18 @@ class Session:
             raise RuntimeError("the session is not open")
         method = "GET" if verb == "WATCH" else verb
         url = self.credentials.server + path
-        sent = headers | self.credentials.headers()
+        sent, tls = headers | self._headers(), True if self._tls is None else self._tls
         try:
             answer = await self._http.request(
-                method, url, params=params, data=body, headers=sent, timeout=limits
+                method, url, params=params, data=body, headers=sent, timeout=limits, ssl=tls
             )
-        except (aiohttp.ClientError, TimeoutError, OSError, ssl.SSLError) as error:
+        except (aiohttp.ClientSSLError, ssl.SSLError) as error:
+            raise UntrustedError(f"{self.credentials.server} {_why(error)}") from None
+        except aiohttp.ConnectionTimeoutError as error:
+            raise UnreachableError(f"{self.credentials.server} {_why(error)}") from None
+        except TimeoutError as error:
+            raise SlowError(f"{self.credentials.server} {_why(error)}") from None
+        except (aiohttp.ClientError, OSError) as error:
             raise UnreachableError(f"{self.credentials.server} {_why(error)}") from None
         self.requests[verb, _resource(path), answer.status] += 1
         if answer.status >= 400:
@@ -157,19 +193,27 @@ class Session:
         return answer
 
 
+def decoded(body: bytes, shape: type[T], asked: str) -> T:
+    """An answer's body as what it should be; raises ApiError where it is something else."""
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except UNREADABLE as error:
+        raise ApiError(200, f"{asked}: the answer is not what it should be: {error}") from None
+
+
 async def _refusal(verb: str, path: str, answer: aiohttp.ClientResponse) -> ApiError:
     """The error of an answer, whatever its body is: a Status, an HTML page, nothing."""
     try:
         body = await answer.read()
         message = msgspec.json.decode(body, type=_Status).message
-    except (aiohttp.ClientError, TimeoutError, msgspec.DecodeError):
+    except (aiohttp.ClientError, TimeoutError, OSError, *UNREADABLE):
         message = ""
     finally:
         answer.close()
     retry = answer.headers.get("Retry-After", "")
     said = message or answer.reason or "no reason given"
     kind = BY_STATUS.get(answer.status, ApiError)
-    seconds = float(retry) if retry.isdecimal() else None
+    seconds = min(float(retry), _LONGEST_RETRY) if retry.isdecimal() else None
     return kind(answer.status, f"{verb} {path}: {said}", seconds)
 
 

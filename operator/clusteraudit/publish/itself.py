@@ -16,6 +16,8 @@ class KindFigures:
     objects: int
     relists: int
     skipped: int
+    silent: float
+    """Seconds since it was heard of."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,12 @@ METRICS: tuple[Metric[Figures], ...] = (
         "operator_kind_synced",
         "1 if a kind is known in full.",
         _kinds(lambda one: one.synced),
+        ("kind",),
+    ),
+    Metric(
+        "operator_kind_silent_seconds",
+        "Seconds since anything was heard of a kind; over 150 its rules cannot tell.",
+        _kinds(lambda one: one.silent),
         ("kind",),
     ),
     Metric("operator_kind_objects", "Objects known.", _kinds(lambda one: one.objects), ("kind",)),

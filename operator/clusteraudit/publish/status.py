@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import msgspec
 
 from clusteraudit.kube.errors import ApiError
-from clusteraudit.kube.session import APPLY, Session
+from clusteraudit.kube.session import APPLY, Session, decoded
 from clusteraudit.report.resource import GROUP, KIND, PLURAL, VERSION
 
 MANAGER = "cluster-audit"
@@ -77,7 +77,7 @@ async def apply_status(
         if "field not declared in schema" in str(error):
             raise OutdatedSchemaError(str(error)) from None
         raise
-    return msgspec.json.decode(reply, type=Written).metadata.resource_version
+    return decoded(reply, Written, f"PATCH {ROOT}/{name}/status").metadata.resource_version
 
 
 async def reports(session: Session) -> dict[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 
 from clusteraudit.audit.ledger import Entry
+from clusteraudit.kube.errors import UNREADABLE
 from clusteraudit.kube.session import Session
 from clusteraudit.model.moments import epoch
 from clusteraudit.model.rows import Ref
@@ -74,7 +75,7 @@ class StoredReport(msgspec.Struct, frozen=True):
 async def stored_report(session: Session, name: str) -> StoredReport:
     """Read a report; raises NotFoundError, ApiError, UnreachableError."""
     found = await session.get(f"{ROOT}/{name}", _Report)
-    with contextlib.suppress(msgspec.DecodeError):
+    with contextlib.suppress(*UNREADABLE):
         return StoredReport(found.metadata, msgspec.json.decode(found.status, type=Stored | None))
     return StoredReport(found.metadata)
 

@@ -9,7 +9,7 @@ import msgspec
 from clusteraudit.kube.errors import ApiError, ForbiddenError, NotFoundError, UnreachableError
 from clusteraudit.kube.session import Session
 from clusteraudit.sources.feed import KindState, Resource, Sink
-from clusteraudit.sources.informer import Reader
+from clusteraudit.sources.informer import STALE, Reader
 from clusteraudit.sources.resources import path, resource
 
 EVERY = 60.0
@@ -39,6 +39,25 @@ class UsagePoller:
             kind: Reader(resource(kind), sink) for kind in ("NodeMetrics", "PodMetrics")
         }
         self._states: dict[str, KindState] = {}
+        self._heard = dict.fromkeys(self._readers, time.monotonic())
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds that it polls."""
+        return tuple(self._readers)
+
+    def silent(self, kind: str) -> float:
+        """Seconds since an answer about a kind."""
+        return time.monotonic() - self._heard[kind]
+
+    def stale(self, kind: str) -> bool:
+        """Whether there was no answer for longer than two rounds and some patience."""
+        state = self._states.get(kind, KindState())
+        return state.synced and state.served and self.silent(kind) > STALE + self._every
+
+    def objects(self, kind: str) -> int:
+        """How many are known."""
+        return len(self._readers[kind].known)
 
     async def run(self) -> None:
         """Poll, until cancelled; the first round waits for nothing."""
@@ -60,6 +79,7 @@ class UsagePoller:
         try:
             for where in paths:
                 samples = await self._session.get(where, _Samples)
+                self._heard[kind] = time.monotonic()
                 for item in samples.items:
                     reader.put(item)
         except (ApiError, UnreachableError) as error:

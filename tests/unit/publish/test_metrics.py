@@ -22,7 +22,7 @@ from support.clusters import EVERYTHING, audit_of
 OWN = Figures(
     "1.2.3",
     True,
-    {"Pod": KindFigures(True, 7, 1, 0)},
+    {"Pod": KindFigures(True, 7, 1, 0, 0.5)},
     3,
     0.25,
     2,

@@ -38,7 +38,7 @@ class Sink:
 
     def put(self, kind: str, namespace: str, name: str, row: Row | None) -> None:
         if row is None:
-            del self.held[name]
+            self.held.pop(name, None)
         else:
             self.held[name] = row
 
@@ -52,7 +52,7 @@ class Sink:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "backoff", lambda *_: 0.01)
-    monkeypatch.setattr("clusteraudit.kube.gate.backoff", lambda *_: 0.01)
+    monkeypatch.setattr("clusteraudit.kube.gate.patience", lambda *_: 0.01)
     monkeypatch.setattr(module, "SLOW_RETRY", 0.02)
 
 
