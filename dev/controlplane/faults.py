@@ -95,9 +95,11 @@ def bookmark(version: object) -> bytes:
     return line("BOOKMARK", {"metadata": {"resourceVersion": version}})
 
 
-def deleted(name: str = "never-there", namespace: str = "default") -> bytes:
-    """The end of an object that nobody had heard of."""
-    return line("DELETED", {"metadata": {"name": name, "namespace": namespace}})
+def deleted(event: bytes) -> bytes:
+    """The end of an object that nobody had heard of, at the moment of another event."""
+    version = json.loads(event)["object"]["metadata"]["resourceVersion"]
+    meta = {"name": "never-there", "namespace": "default", "resourceVersion": version}
+    return line("DELETED", {"metadata": meta})
 
 
 def grown(event: bytes, size: int = 3_000_000) -> bytes:
@@ -116,7 +118,7 @@ class Stream:
     lines: "asyncio.Queue[bytes | Cut]" = field(default_factory=asyncio.Queue)
     sent: list[bytes] = field(default_factory=list)
     """The last events, oldest first; bookmarks are none."""
-    mute: bool = False
+    speaks: asyncio.Event = field(default_factory=asyncio.Event)
 
     def noted(self, event: bytes) -> None:
         """An event was sent."""

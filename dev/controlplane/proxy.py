@@ -112,6 +112,8 @@ class Proxy:
     def _heal(self) -> None:
         self._faults.clear()
         self._muted.clear()
+        for one in self._streams:
+            one.speaks.set()
 
     def cut(self, resource: str, how: Cut) -> int:
         """End the open watches of a resource; how many."""
@@ -129,12 +131,15 @@ class Proxy:
         return sum(item is not None for _, item in made)
 
     def mute(self, resource: str) -> int:
-        """Half-open: open watches say nothing any more, nor do new ones, until `heal`."""
+        """Half-open: open watches say nothing any more, nor do new ones, until `heal`.
+
+        What they had to say is held back, as by a network that comes back in time.
+        """
 
         def do() -> int:
             self._muted.add(resource)
             for one in self._of(resource):
-                one.mute = True
+                one.speaks.clear()
             return len(self._of(resource))
 
         return self._call(do)
@@ -262,10 +267,13 @@ class Proxy:
         """A watch, line by line, so that other lines can come in between."""
         response = web.StreamResponse(headers=headers)
         await response.prepare(request)
-        stream = Stream(resource, mute=bool({"*", resource} & self._muted))
+        stream = Stream(resource)
+        if not {"*", resource} & self._muted:
+            stream.speaks.set()
         with self._registered(stream, answer):
             while True:
                 item = await stream.lines.get()
+                await stream.speaks.wait()
                 if item is Cut.RESET:
                     _reset(request.transport)
                     return response
@@ -273,9 +281,8 @@ class Proxy:
                     await response.write(b'{"type": "DELETED", "object": {"metadata": {"na')
                 if isinstance(item, Cut):
                     return response
-                if not stream.mute:
-                    await response.write(item)
-                    stream.noted(item)
+                await response.write(item)
+                stream.noted(item)
 
     @contextlib.contextmanager
     def _registered(self, stream: Stream, answer: aiohttp.ClientResponse) -> Iterator[None]:

@@ -80,9 +80,9 @@ class _Board:
 
 
 class Arrangement:
-    """Runs Kopf until stopped; what it sees of reports it hands to `see` and `lose`.
+    """Runs Kopf until stopped; what it sees of reports it hands to `see`, `lose` and `touched`.
 
-    Both are called in Kopf's thread: they must only pass on.
+    All are called in Kopf's thread: they must only pass on.
     """
 
     def __init__(
@@ -90,10 +90,12 @@ class Arrangement:
         credentials: Credentials,
         see: Callable[[Seen], None],
         lose: Callable[[str, str], None],
+        touched: Callable[[str, str], None] = lambda _name, _version: None,
     ) -> None:
         self._credentials = credentials
         self._see = see
         self._lose = lose
+        self._touched = touched
         self._stopping = threading.Event()
         self._going = threading.Event()
         self._going.set()
@@ -210,6 +212,8 @@ class Arrangement:
             if task:
                 task.cancel()
             self._lose(str(body.metadata.name), uid)
+        elif type == "MODIFIED":
+            self._touched(str(body.metadata.name), _seen(body).version)
 
     async def _deliver(self) -> None:
         """Each audit's outcomes, each to the handler of its rule."""

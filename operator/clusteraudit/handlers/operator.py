@@ -109,6 +109,7 @@ class _Operator:
             session.credentials,
             lambda seen: _post(loop, self._see, seen),
             lambda name, uid: _post(loop, self._lose, name, uid),
+            lambda name, version: _post(loop, self._publisher.touched, name, version),
         )
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -288,6 +289,7 @@ class _Operator:
             version=metadata.version("cluster-audit"),
             leader=self._leader.held,
             kinds=self._kinds(),
+            tasks=len(asyncio.all_tasks()),
             audits=self._engine.audits,
             audit_cpu_seconds=self._engine.cpu_seconds,
             status_writes=self._publisher.writes,

@@ -14,9 +14,15 @@ from clusteraudit.kube.errors import ApiError, ConflictError, NotFoundError, Unr
 from clusteraudit.kube.lease import Alone, Leader
 from clusteraudit.kube.session import Session
 from clusteraudit.publish.status import OutdatedSchemaError, apply_status, pruned
-from clusteraudit.publish.stored import Stored, entries, since, stored_report
+from clusteraudit.publish.stored import (
+    Stored,
+    entries,
+    since,
+    stored_report,
+    stored_status,
+)
 from clusteraudit.report.resource import Status
-from clusteraudit.report.status import View, digest, dump, status
+from clusteraudit.report.status import View, digest, digest_of, dump, status
 
 HEARTBEAT = 600.0
 """Seconds after which counts and times are written though nothing else changed."""
@@ -72,6 +78,7 @@ class Publisher:
         self._leader = leader or Alone()
         self._term = self._leader.term
         self._last: dict[str, _Last] = {}
+        self._touched: dict[str, str] = {}
         self._news = asyncio.Event()
         self._ending = asyncio.Event()
         self._ended = asyncio.Event()
@@ -91,6 +98,11 @@ class Publisher:
         self._ending.set()
         self._news.set()
         await self._ended.wait()
+
+    def touched(self, name: str, version: str) -> None:
+        """A report was written, by us or by somebody else."""
+        self._touched[name] = version
+        self._news.set()
 
     async def run(self) -> None:
         """Publish, until cancelled or asked to finish."""
@@ -116,6 +128,7 @@ class Publisher:
         if self._term != self._leader.term and not await self._take_over():
             return _AGAIN
         for report in list(self._reports.known.values()):
+            await self._look_again(report)
             wait = self._wait(report)
             if wait <= 0:
                 wait = await self._publish(report, self.result)
@@ -142,6 +155,19 @@ class Publisher:
         self._herald.forget()
         self._term = term
         return True
+
+    async def _look_again(self, report: Known) -> None:
+        """If somebody else has written into a status, what we said is written over it."""
+        version, last = self._touched.pop(report.name, report.version), self._last.get(report.name)
+        if last is None or version == report.version:
+            return
+        try:
+            said = digest_of(await stored_status(self._session, report.name))
+        except (ApiError, UnreachableError):
+            self._touched.setdefault(report.name, version)
+        else:
+            if said != last.digest:
+                del self._last[report.name]
 
     def _wait(self, report: Known) -> float:
         last = self._last.get(report.name)

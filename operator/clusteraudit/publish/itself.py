@@ -27,6 +27,7 @@ class Figures:
     version: str
     leader: bool
     kinds: Mapping[str, KindFigures]
+    tasks: int
     audits: int
     audit_cpu_seconds: float
     status_writes: int
@@ -63,6 +64,7 @@ METRICS: tuple[Metric[Figures], ...] = (
         "1 if this replica publishes; others keep their model warm.",
         _one(lambda f: f.leader),
     ),
+    Metric("operator_tasks", "Tasks of the operator's loop.", _one(lambda f: f.tasks)),
     Metric("operator_audits", "Audits done.", _one(lambda f: f.audits), kind="counter"),
     Metric(
         "operator_last_audit_cpu_seconds",

@@ -17,7 +17,7 @@ from clusteraudit.kube.errors import (
     ForbiddenError,
     NotFoundError,
 )
-from clusteraudit.kube.session import Session
+from clusteraudit.kube.session import Session, decoded
 from clusteraudit.model.kinds import KINDS
 from clusteraudit.model.moments import epoch
 from clusteraudit.model.rows import Ref
@@ -32,7 +32,8 @@ _CLUSTER_SCOPED = "default"
 """Namespace of Events of objects that have none: kubectl looks for them there."""
 _RACES = 5
 """How often in a row others may write the same Event first."""
-_TOO_MANY = 429
+_PASSING = {200, 401, 429}
+"""Answers that say nothing of the Event: one that cannot be read, no credentials, too many."""
 _SERVER = 500
 
 
@@ -83,6 +84,10 @@ class _List(msgspec.Struct, frozen=True):
     items: list[_Object] = []
 
 
+class _Reply(msgspec.Struct, frozen=True):
+    """What says that it was taken: an object, whatever is in it."""
+
+
 class _Series(msgspec.Struct, frozen=True, rename="camel"):
     count: int = 1
     last_observed_time: str = ""
@@ -114,7 +119,7 @@ class Recorder:
         except NotFoundError as error:
             raise DroppedError(Dropped.NAMESPACE, str(error)) from None
         except ApiError as error:
-            if error.status == _TOO_MANY or error.status >= _SERVER:
+            if error.status in _PASSING or error.status >= _SERVER:
                 raise LaterError(str(error), error.retry_after) from None
             raise DroppedError(Dropped.REFUSED, str(error)) from None
 
@@ -134,7 +139,8 @@ class Recorder:
 
     async def _post(self, manifest: Mapping[str, object]) -> None:
         where = _EVENTS.format(_namespace(manifest))
-        await self._session.send("POST", where, body=json.dumps(manifest).encode())
+        reply = await self._session.send("POST", where, body=json.dumps(manifest).encode())
+        decoded(reply, _Reply, f"POST {where}")  # whatever else says 200 has not taken it
 
     async def _count_up(self, event: StatusEvent) -> bool | None:
         """Count an Event up that is there already; None if that is to be tried anew."""
@@ -143,7 +149,9 @@ class Recorder:
             there = await self._session.get(path, _Event)
             if _last(there) >= epoch(event.at):
                 return False
-            await self._session.send("PATCH", path, body=_again(there, event), content=_MERGE)
+            body = _again(there, event)
+            reply = await self._session.send("PATCH", path, body=body, content=_MERGE)
+            decoded(reply, _Reply, f"PATCH {path}")
         except (ConflictError, NotFoundError):  # somebody else counted; or it has expired
             return None
         return True

@@ -65,11 +65,20 @@ class _Report(msgspec.Struct, frozen=True):
     status: msgspec.Raw = msgspec.Raw(b"null")
 
 
+class _Whole(msgspec.Struct, frozen=True):
+    status: dict[str, object] = {}
+
+
 class StoredReport(msgspec.Struct, frozen=True):
     """A report as the API server has it; a status that cannot be read is none."""
 
     metadata: _Meta
     status: Stored | None = None
+
+
+async def stored_status(session: Session, name: str) -> Mapping[str, object]:
+    """A status with all that anybody wrote into it; raises as `stored_report` does."""
+    return (await session.get(f"{ROOT}/{name}", _Whole)).status
 
 
 async def stored_report(session: Session, name: str) -> StoredReport:

@@ -107,8 +107,12 @@ def dump(made: Status) -> dict[str, object]:
 
 def digest(made: Status) -> str:
     """Changes with what the status says; not with counts and times, which ride along."""
-    said = dump(made)
-    parts = [said[key] for key in ("conditions", "findings", "chains", "summary", "unknown")]
+    return digest_of(dump(made))
+
+
+def digest_of(said: Mapping[str, object]) -> str:
+    """The same of a status as the API server has it."""
+    parts = [said.get(key) for key in ("conditions", "findings", "chains", "summary", "unknown")]
     parts.append("drills" in said)  # that they are known is news, their figures ride along
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 

@@ -23,6 +23,7 @@ OWN = Figures(
     "1.2.3",
     True,
     {"Pod": KindFigures(True, 7, 1, 0, 0.5)},
+    30,
     3,
     0.25,
     2,
