@@ -262,5 +262,6 @@ def _settings() -> kopf.OperatorSettings:
     settings.persistence.diffbase_storage = _MemoryDiffBase()
     settings.persistence.progress_storage = _NoProgress()
     logging.getLogger("kopf").setLevel(logging.WARNING)  # a line per handler says nothing new
-    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)  # not in main: known
+    for name in ("running", "orchestration"):  # that it ended, and why, is said once: in `_main`
+        logging.getLogger(f"kopf._core.reactor.{name}").setLevel(logging.CRITICAL)
     return settings
