@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 
 import pytest
+from aiohttp import web
 
 from clusteraudit.kube.session import Session
 from clusteraudit.model.rows import Row
@@ -212,6 +213,165 @@ async def test_an_object_that_cannot_be_read_is_skipped_and_no_longer_held(serve
     async with following(server) as (sink, _):
         await until(lambda: names(sink) == {"b", "d"})
     assert sink.skips == [("a", "InvalidObject"), ("c", "InvalidQuantity")]
+
+
+@pytest.mark.parametrize("odd", ["abc", "", "1", 7, None, "9" * 30])
+async def test_a_bookmark_of_an_odd_version_means_a_new_list(server: Server, odd: object) -> None:
+    server.on(
+        PODS,
+        streams(*initial("a", "b")),
+        streams(event("BOOKMARK", {"metadata": {"resourceVersion": odd}}), then="silence"),
+        streams(*initial("b")),
+        streams(then="silence"),
+    )
+    async with following(server) as (sink, _):
+        await until(lambda: names(sink) == {"b"})
+
+
+async def test_an_event_that_comes_late_means_a_new_list(server: Server) -> None:
+    late = [event("MODIFIED", pod("a", 9)), event("DELETED", pod("b", 8))]
+    server.on(
+        PODS,
+        streams(*initial("a", "b")),
+        streams(*late, then="silence"),
+        streams(*initial("a")),
+        streams(then="silence"),
+    )
+    async with following(server) as (sink, informer):
+        await until(lambda: informer.state.relists == 1)
+        assert names(sink) == {"a"}
+
+
+async def test_an_event_that_comes_twice_changes_nothing(server: Server) -> None:
+    twice = event("ADDED", pod("b", 8))
+    server.on(PODS, streams(*initial("a")), streams(twice, twice, then="silence"))
+    async with following(server) as (sink, informer):
+        await until(lambda: names(sink) == {"a", "b"})
+        assert informer.state.relists == 0
+
+
+async def test_a_watch_of_which_nothing_is_heard_at_all_means_a_new_list(server: Server) -> None:
+    """A server that was restored takes a version that it never gave, and is silent for ever."""
+    server.on(
+        PODS,
+        streams(*initial("a", "ghost", version=10**6)),
+        streams(then="silence"),
+        streams(*initial("a")),
+        streams(mark(7), then="silence"),
+    )
+    async with following(server, silence=0.1) as (sink, _):
+        await until(lambda: names(sink) == {"a"})
+
+
+async def test_a_server_that_was_gone_is_listed_anew(server: Server) -> None:
+    def drop(request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        request.transport.abort()
+        return web.Response()
+
+    async def gone(request: web.Request) -> web.StreamResponse:
+        return drop(request)
+
+    server.on(PODS, streams(*initial("a", "ghost")), gone, gone, streams(*initial("a")))
+    async with following(server) as (sink, _):
+        await until(lambda: names(sink) == {"a"})
+
+
+async def test_who_waited_while_the_server_was_gone_lists_anew_too(server: Server) -> None:
+    server.on(PODS, streams(*initial("a", "ghost")), streams(mark(7)), streams(mark(8)))
+    server.on(PODS, streams(*initial("a")), streams(then="silence"))
+    async with following(server) as (sink, informer):
+        await until(lambda: informer.state.synced)
+        informer._session.gate.outages += 1
+        await until(lambda: names(sink) == {"a"})
+
+
+async def test_a_version_that_the_server_goes_on_to_refuse_means_a_new_list(
+    server: Server,
+) -> None:
+    no = refuses(500, "resourceVersion: Invalid value")
+    server.on(PODS, streams(*initial("a", "b")), no, no, streams(*initial("b")))
+    server.on(PODS, streams(then="silence"))
+    async with following(server) as (sink, _):
+        await until(lambda: names(sink) == {"b"})
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"type": "MODIFIED", "object": 7}\n',
+        b'{"type": "MODIFIED", "object": {"metadata": 7}}\n',
+        b'{"type": "ADDED", "object": {"metadata": {"name": "\xff"}}}\n',
+        b'{"type": "ADDED", "object": ' + b"[" * 100_000 + b"]" * 100_000 + b"}\n",
+        b'{"type": "WAT", "object": {"metadata": {"resourceVersion": "7"}}}\n',
+        b'{"type": "\xff"}\n',
+    ],
+)
+async def test_no_line_of_a_watch_ends_it(server: Server, line: bytes) -> None:
+    server.on(
+        PODS,
+        streams(*initial("a", "b")),
+        streams(line),
+        streams(*initial("b")),
+        streams(then="silence"),
+    )
+    async with following(server) as (sink, _):
+        await until(lambda: names(sink) == {"b"})
+
+
+async def test_a_line_without_an_end_is_given_up(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_LONGEST_LINE", 10_000)
+    server.on(PODS, streams(*initial("a", "b")), streams(b"x" * 20_000, then="silence"))
+    server.on(PODS, streams(*initial("b")), streams(then="silence"))
+    async with following(server) as (sink, _):
+        await until(lambda: names(sink) == {"b"})
+
+
+async def test_a_404_of_what_is_served_is_no_proof_that_there_is_none(server: Server) -> None:
+    server.on("/api/v1", says({"resources": [{"name": "pods"}]}))
+    server.on(PODS, streams(*initial("a")), refuses(404), refuses(404), refuses(404))
+    async with following(server) as (sink, informer):
+        await until(lambda: informer.state.reason.startswith("Refused"))
+        assert names(sink) == {"a"}
+        assert informer.state.served
+
+
+async def test_since_when_is_that_of_what_is_known_not_of_why(server: Server) -> None:
+    clock = iter(range(1000))
+    server.on(PODS, refuses(500), refuses(503, "x"), refuses(500, "y"), refuses(403))
+    sink = Sink()
+    async with Session(Credentials(server.url)) as session:
+        informer = Informer(session, resource("Pod"), sink, clock=lambda: next(clock))
+        task = asyncio.create_task(informer.run())
+        await until(lambda: informer.state.forbidden)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+    assert [one.since for one in sink.states] == [0, 0, 0, 1]
+
+
+async def test_what_could_not_be_read_and_is_gone_is_told_so(server: Server) -> None:
+    bad = {"metadata": {"name": "a", "namespace": "n", "resourceVersion": "7"}, "spec": 1}
+    gone: list[str] = []
+
+    class Noting(Sink):
+        def put(self, kind: str, namespace: str, name: str, row: Row | None) -> None:
+            super().put(kind, namespace, name, row)
+            if row is None:
+                gone.append(name)
+
+    server.on(PODS, streams(*initial("b")))
+    server.on(PODS, streams(event("ADDED", bad), event("DELETED", bad), then="silence"))
+    sink = Noting()
+    async with Session(Credentials(server.url)) as session:
+        task = asyncio.create_task(Informer(session, resource("Pod"), sink).run())
+        await until(lambda: gone == ["a"])
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+    assert sink.skips == [("a", "InvalidObject")]
 
 
 async def test_bookmarks_move_the_version_on(server: Server) -> None:

@@ -1,0 +1,146 @@
+"""The session: what credentials, certificates and answers do that are not what they should be."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import msgspec
+import pytest
+
+from clusteraudit.kube.credentials import InClusterCredentials
+from clusteraudit.kube.errors import (
+    ApiError,
+    KubeConfigError,
+    SlowError,
+    UnauthorizedError,
+    UntrustedError,
+)
+from clusteraudit.kube.session import Session
+from clusteraudit.publish.status import ROOT, apply_status
+from support.apiserver import Server, refuses, says, serving
+from support.credentials import Credentials
+
+PODS = "/api/v1/pods"
+
+
+class Shape(msgspec.Struct):
+    items: list[str] = []
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    async with serving() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clusteraudit.kube.gate.patience", lambda *_: 0.01)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"<html>", b'{"items": [', b"[1]", b'{"items": ["\xff"]}', b"[" * 100_000, b"null"],
+)
+async def test_an_answer_that_cannot_be_read_is_a_refusal(server: Server, body: bytes) -> None:
+    server.on(PODS, says(body))
+    server.on(f"{ROOT}/cluster/status", says(body))
+    async with Session(Credentials(server.url)) as session:
+        with pytest.raises(ApiError):
+            await session.get(PODS, Shape)
+        with pytest.raises(ApiError):
+            await apply_status(session, "cluster", "1", {})
+
+
+async def test_a_refusal_in_no_known_words_is_one_too(server: Server) -> None:
+    server.on(PODS, says(b'{"message": "\xff"}', 500))
+    async with Session(Credentials(server.url)) as session:
+        with pytest.raises(ApiError, match="Internal Server Error"):
+            await session.get(PODS, Shape)
+
+
+@pytest.mark.parametrize(
+    ("told", "waits"), [("7", 7), ("99999999999", 60), ("9" * 400, 60), ("soon", None)]
+)
+async def test_how_long_a_server_may_make_us_wait_is_bounded(
+    server: Server, told: str, waits: float | None
+) -> None:
+    server.on(PODS, says({}, 429, **{"Retry-After": told}))
+    async with Session(Credentials(server.url)) as session:
+        with pytest.raises(ApiError) as refused:
+            await session.get(PODS, Shape)
+    assert refused.value.retry_after == waits
+
+
+async def test_credentials_are_renewed_once_by_all_who_are_refused_together(server: Server) -> None:
+    server.on(PODS, *[refuses(401)] * 8, says({"items": ["a"]}))
+    async with Session(credentials := Credentials(server.url)) as session:
+        found = await asyncio.gather(*(session.get(PODS, Shape) for _ in range(8)))
+    assert all(one.items == ["a"] for one in found)
+    assert credentials.renewed == 1
+
+
+async def test_a_token_that_is_not_there_is_a_refusal_and_read_when_it_is_back(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(InClusterCredentials, "tls", lambda _: None)
+    monkeypatch.setattr(InClusterCredentials, "server", server.url)
+    server.on(PODS, says({"items": ["a"]}))
+    async with Session(InClusterCredentials("127.0.0.1", "1", tmp_path)) as session:
+        with pytest.raises(UnauthorizedError, match="token cannot be read"):
+            await session.get(PODS, Shape)
+        (tmp_path / "token").write_text("t")
+        assert (await session.get(PODS, Shape)).items == ["a"]
+
+
+async def test_a_kubeconfig_that_is_just_written_is_a_refusal(server: Server) -> None:
+    class Half(Credentials):
+        def renew(self) -> None:
+            raise KubeConfigError("not a kubeconfig")
+
+    server.on(PODS, refuses(401))
+    async with Session(Half(server.url)) as session:
+        with pytest.raises(UnauthorizedError, match="not a kubeconfig"):
+            await session.get(PODS, Shape)
+
+
+async def test_certificates_are_read_anew_when_one_does_not_verify(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Rotated(Credentials):
+        def tls(self) -> ssl.SSLContext:  # type: ignore[override]
+            self.context = ssl.create_default_context()
+            return self.context
+
+    async with Session(credentials := Rotated(server.url)) as session:
+        assert session._http is not None
+        first = credentials.context
+        shown: list[object] = []
+
+        async def request(*_: object, ssl: object, **__: object) -> None:
+            shown.append(ssl)
+            raise aiohttp.ClientSSLError(_Key(), OSError("certificate verify failed"))  # type: ignore[arg-type]
+
+        monkeypatch.setattr(session._http, "request", request)
+        for _ in range(2):
+            with pytest.raises(UntrustedError):
+                await session.get(PODS, Shape)
+    assert shown[0] is first
+    assert shown[1] is not first
+    assert credentials.renewed == 2
+
+
+class _Key:
+    ssl, host, port, is_ssl = True, "localhost", 1, True
+
+
+async def test_who_takes_too_long_is_slow(server: Server) -> None:
+    async def never(_: object) -> None:
+        await asyncio.sleep(60)
+
+    server.on(PODS, never)  # type: ignore[arg-type]
+    async with Session(Credentials(server.url), timeout=0.1) as session:
+        with pytest.raises(SlowError):
+            await session.get(PODS, Shape)
