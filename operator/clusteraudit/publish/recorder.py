@@ -73,7 +73,7 @@ class _Owner(msgspec.Struct, frozen=True, rename="camel"):
 class _Meta(msgspec.Struct, frozen=True, rename="camel"):
     uid: str = ""
     resource_version: str = ""
-    owner_references: list[_Owner] = []
+    owner_references: list[_Owner] | None = None
 
 
 class _Object(msgspec.Struct, frozen=True):
@@ -81,7 +81,7 @@ class _Object(msgspec.Struct, frozen=True):
 
 
 class _List(msgspec.Struct, frozen=True):
-    items: list[_Object] = []
+    items: list[_Object] | None = None
 
 
 class _Reply(msgspec.Struct, frozen=True):
@@ -185,7 +185,7 @@ class Recorder:
         if _collection(owner):
             return (await self._metadata(owner)).uid
         child = await self._child_of(owner)
-        owners = (await self._metadata(child)).owner_references if child else ()
+        owners = (await self._metadata(child)).owner_references or () if child else ()
         same = (one for one in owners if (one.kind, one.name) == (owner.kind, owner.name))
         return next((one.uid for one in same), "")
 

@@ -27,7 +27,7 @@ class Written(msgspec.Struct):
 
 
 class _Reports(msgspec.Struct):
-    items: list[Written] = []
+    items: list[Written] | None = None
 
 
 class _Schema(msgspec.Struct, frozen=True, rename={"schema_": "openAPIV3Schema"}):
@@ -82,7 +82,7 @@ async def apply_status(
 
 async def reports(session: Session) -> dict[str, str]:
     """Uids and names of the reports that there are; raises NotFoundError without the CRD."""
-    found = (await session.get(ROOT, _Reports)).items
+    found = (await session.get(ROOT, _Reports)).items or ()
     return {one.metadata.uid: one.metadata.name for one in found}
 
 

@@ -18,7 +18,7 @@ _SOON = 1.0
 
 
 class _Samples(msgspec.Struct):
-    items: list[msgspec.Raw] = []
+    items: list[msgspec.Raw] | None = None
 
 
 class UsagePoller:
@@ -80,7 +80,7 @@ class UsagePoller:
             for where in paths:
                 samples = await self._session.get(where, _Samples)
                 self._heard[kind] = time.monotonic()
-                for item in samples.items:
+                for item in samples.items or ():
                     reader.put(item)
         except (ApiError, UnreachableError) as error:
             self._lost(kind, error)
