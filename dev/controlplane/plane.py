@@ -6,11 +6,12 @@ import functools
 import http.client
 import json
 import secrets
+import shutil
 import ssl
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -185,6 +186,29 @@ class ControlPlane(Cluster):
         self._running[name].stop(grace)
         self._running[name].start()
         self._await(name)
+
+    def save(self) -> Path:
+        """A backup of etcd, as of now; the API server and etcd are stopped for it."""
+        backup = Path(tempfile.mkdtemp(prefix="backup-", dir=self.layout.folder))
+        self._without_storage(lambda data: shutil.copytree(data, backup, dirs_exist_ok=True))
+        return backup
+
+    def restore(self, backup: Path) -> None:
+        """Go back to a backup: what came after it never was, and versions are given again."""
+
+        def put_back(data: Path) -> None:
+            shutil.rmtree(data)
+            shutil.copytree(backup, data)
+
+        self._without_storage(put_back)
+
+    def _without_storage(self, work: Callable[[Path], object]) -> None:
+        for name in (API_SERVER, ETCD):
+            self._running[name].stop(3.0)
+        work(self.layout.folder / ETCD)
+        for name in (ETCD, API_SERVER):
+            self._running[name].start()
+            self._await(name)
 
     def logs(self, name: str) -> str:
         """All that a component has said."""

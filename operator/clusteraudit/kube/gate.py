@@ -21,7 +21,7 @@ def backoff(failures: int, rng: random.Random) -> float:
 
 
 def patience(failures: int, rng: random.Random) -> float:
-    """Seconds between probes of a server that is down: `backoff`, but at its end LONGEST or more."""
+    """Seconds between probes of a server that is down: `backoff`, then no less than LONGEST."""
     if FIRST * 2.0 ** min(failures, 10) >= LONGEST:
         return LONGEST * (1.0 + rng.random() / 10)
     return backoff(failures, rng)

@@ -51,6 +51,9 @@ _SERVER_TIMEOUT = (240, 300)
 _LASTED = 10.0
 """Seconds after which a watch that ends was none that failed: the next one need not wait."""
 
+_RESUMED = 5.0
+"""Seconds, at most, until a watch is taken up where it stopped: that costs little, a list does."""
+
 Key = tuple[str, str]
 
 
@@ -219,7 +222,8 @@ class Informer:
                 self._version = "" if broken.relist else self._version
                 lasted = time.monotonic() - began > _LASTED
                 failures = 0 if lasted else failures + 1
-                await asyncio.sleep(0 if lasted else backoff(failures - 1, self._rng))
+                pause = 0 if lasted else backoff(failures - 1, self._rng)
+                await asyncio.sleep(pause if broken.relist else min(pause, _RESUMED))
             except UnreachableError as error:  # the gate makes the next attempt wait
                 self._tell(reason=f"Unreachable: {error}"[:200])
             except ApiError as error:
