@@ -7,7 +7,7 @@ import os
 import time
 from pathlib import Path
 
-_file = os.environ.get("TEST_CLOCK")
+_file = os.environ.get("TEST_CLOCK", "")
 if _file:
     _true = time.time
 

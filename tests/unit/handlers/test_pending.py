@@ -1,0 +1,38 @@
+"""What is known of each kind: since when it is not, and what is left of what was skipped."""
+
+import time
+
+from clusteraudit.handlers.pending import Pending
+from clusteraudit.sources.feed import KindState
+
+
+def test_what_is_stale_is_unknown_since_it_was_heard_of_last() -> None:
+    pending = Pending()
+    pending.state("Node", KindState(synced=True, since=1))
+    pending.take()
+    pending.heard("Node", stale=True, silent=200)
+    first = pending.take()[1]["Node"]
+    pending.heard("Node", stale=True, silent=900)
+    assert pending.take()[1] == {}, "nothing is new while it stays so"
+    pending.heard("Node", stale=False, silent=0)
+    after = pending.take()[1]["Node"]
+
+    assert (first.state, first.reason) == ("none", "Stale")
+    assert first.since is not None
+    assert abs(time.time() - 200 - first.since) < 5
+    assert after.state == "complete"
+
+
+def test_usage_that_cannot_be_had_says_why() -> None:
+    pending = Pending()
+    pending.state("NodeMetrics", KindState(served=False, reason="Unavailable", since=7))
+    evidence = pending.take()[1]["NodeMetrics"]
+    assert (evidence.state, evidence.reason, evidence.since) == ("none", "Unavailable", 7)
+
+
+def test_what_was_skipped_and_is_gone_is_counted_no_more() -> None:
+    pending = Pending()
+    pending.skipped("Pod", "n", "a", "InvalidQuantity", "1K")
+    assert len(pending.skips) == 1
+    pending.put("Pod", "n", "a", None)
+    assert not pending.skips

@@ -1,0 +1,57 @@
+"""The pulse and the wall clock: a deadline is due by the clock as it is, however it was set."""
+
+import asyncio
+import contextlib
+import time
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from clusteraudit.handlers import pulse as module
+from clusteraudit.handlers.pending import Pending
+from clusteraudit.handlers.pulse import Pulse
+
+if TYPE_CHECKING:
+    from clusteraudit.audit.audit import AuditResult
+    from clusteraudit.handlers.engine import Engine
+
+
+class Audits:
+    cpu_seconds = 0.0
+
+    def __init__(self, wake: float | None) -> None:
+        self.at: list[float] = []
+        self._wake = wake
+
+    async def step(self, *_: object, **__: object) -> Any:
+        self.at.append(time.monotonic())
+        return SimpleNamespace(wake=self._wake, transitions=(), asked=0, entries=())
+
+
+async def audits(wake: float | None, ahead: float, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many in half a second, of which after a fifth the clock is set ahead."""
+    monkeypatch.setattr(module, "LONGEST", 0.05)
+    start, true = time.monotonic(), time.time
+    monkeypatch.setattr(time, "time", lambda: true() + ahead * (time.monotonic() - start > 0.2))
+    engine = Audits(wake)
+    pulse = Pulse(Pending(), cast("Engine", engine), lambda _: None, window=0.01)
+    pulse.last = cast("AuditResult", SimpleNamespace(wake=wake))
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(0.5):
+            await pulse.run()
+    return len(engine.at)
+
+
+async def test_a_clock_that_is_set_ahead_makes_a_deadline_due(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert await audits(time.time() + 1000, 3600, monkeypatch) > 0
+
+
+async def test_a_clock_that_is_set_back_puts_it_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert await audits(time.time() + 1000, -3600, monkeypatch) == 0
+
+
+async def test_without_a_deadline_it_waits_for_a_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert await audits(None, 3600, monkeypatch) == 0
