@@ -112,6 +112,7 @@ def _blind(row: dict[str, Any]) -> bool:
 @contextmanager
 def faulty(plane: ControlPlane, folder: Path, **spec: object) -> Iterator[Faulty]:
     """An operator behind a proxy, its report filled for the first time."""
+    plane.install_metrics()
     account = prepare(plane)
     plane.apply([report(**{**SPEC, "maxFindings": 200, **spec})])
     pki = plane.layout.pki
