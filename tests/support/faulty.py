@@ -60,11 +60,15 @@ class Faulty:
     def equals(self, fresh: dict[str, Any]) -> bool:
         """Whether the report says what a fresh audit says; raises AssertionError if not."""
         status = status_of(self.plane)
-        assert _findings(status["findings"]) == _findings(fresh["findings"])
-        assert not [one for one in status["findings"] if one.get("stale")]
+        unlike = _findings(status["findings"]) ^ _findings(fresh["findings"])
+        assert not unlike, f"findings of one of both: {unlike}"
+        stale = [one["name"] for one in status["findings"] if one.get("stale")]
+        assert not stale, f"stale: {stale}"
         unknown = {one["rule"] for one in fresh["rules"] if one["unknown"] or _blind(one)}
-        assert {one["rule"] for one in status["unknown"]} == unknown
-        assert self.objects() == fresh["inputs"]["kinds"]
+        blind = {one["rule"] for one in status["unknown"]} ^ unknown
+        assert not blind, f"unknown in one of both: {blind}"
+        objects = set(self.objects().items()) ^ set(fresh["inputs"]["kinds"].items())
+        assert not objects, f"objects of one of both: {objects}"
         return True
 
     def objects(self) -> dict[str, int]:

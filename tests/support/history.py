@@ -126,10 +126,11 @@ def open_by(events: list[dict[str, Any]]) -> set[str]:
 
 def agree(plane: ControlPlane, operator: Operator, history: History) -> bool:
     """Status, metrics and Events say the same; raises AssertionError while they do not."""
-    assert history.settled()
+    assert history.settled(), "Events are not sent yet"
     events, status = sent(plane), status_of(plane)
     assert status == history.statuses[-1]
-    assert counted(events) == history.called_for()
+    told, called = counted(events), history.called_for()
+    assert told == called, f"told {told - called}, not told {called - told}"
     listed = {one["fingerprint"] for one in status["findings"]}
     first = {one["fingerprint"] for one in history.told[0]["findings"]}
     assert open_by(events) <= listed <= open_by(events) | first
