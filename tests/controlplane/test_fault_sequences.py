@@ -71,6 +71,6 @@ def _once(on: Faulty, history: History) -> bool:
 def _tell(
     took: list[float], before: dict[str, int], after: dict[str, int], history: History
 ) -> None:
-    longest, median = max(took), sorted(took)[len(took) // 2]
+    longest, median = max(took, default=0), sorted([0, *took])[(len(took) + 1) // 2]
     print(f"{COUNT} sequences from {SEED}: converged in {median:.1f} s, at most {longest:.1f} s")
     print(f"{len(history.told)} statuses; before {before}, after {after}")

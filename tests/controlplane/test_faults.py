@@ -21,7 +21,7 @@ from controlplane.faults import Cut, Down, refusal
 from controlplane.ports import LOOPBACK
 from demo import stage
 from demo.operator import USER, report, status_of
-from support.faulty import Faulty, faulty, prepare
+from support.faulty import Faulty, bare_pod, faulty, prepare
 from support.history import counted, sent
 from support.staged import RULES, SPEC
 
@@ -69,18 +69,13 @@ def on(
 
 def churn(plane: ControlPlane, name: str) -> None:
     """Some objects come and go."""
-    plane.apply([_namespace(name), *(_pod(f"{name}-{n}") for n in range(5))])
-    plane.delete([_pod(f"{name}-{n}") for n in range(3)], grace=0)
+    plane.apply([_namespace(name), *(bare_pod(f"{name}-{n}") for n in range(3))])
+    plane.delete([bare_pod(f"{name}-{n}") for n in range(3)], grace=0)
+    plane.apply([bare_pod(f"churned-{len(name)}")])
 
 
 def _namespace(name: str) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-
-
-def _pod(name: str) -> dict[str, Any]:
-    meta = {"name": name, "namespace": "default"}
-    spec = {"containers": [{"name": "a", "image": "a"}]}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
 
 
 def unknown(on: Faulty) -> dict[str, list[str]]:
@@ -122,20 +117,20 @@ def test_etcd_goes_back_to_an_older_history(on: Faulty) -> None:
     """Versions are given again: a watch from a later one is accepted, and told of nothing."""
     backup = on.plane.save()
     on.converges("after a backup")
-    on.plane.apply([_pod(f"ghost-{n}") for n in range(30)])
+    on.plane.apply([bare_pod(f"ghost-{n}") for n in range(9)])
     on.plane.apply(stage.mended(POLICY))
     on.converges("before the restore")
     held = on.objects()["Pod"]
     on.plane.restore(backup)
-    on.plane.apply([_pod("after-the-restore")])
+    on.plane.apply([bare_pod("after-the-restore")])
     on.converges("after the restore")
-    assert on.objects()["Pod"] == held - 29
+    assert on.objects()["Pod"] == held - 8
 
 
 def test_history_moves_past_the_version_that_was_seen(on: Faulty) -> None:
     """The same, and by the time it is back more was written than the backup lacked."""
     backup = on.plane.save()
-    on.plane.apply([_pod("ghost-again")])
+    on.plane.apply([bare_pod("ghost-again")])
     on.converges("before the restore")
     on.proxy.down(Down.REFUSES)
     on.plane.restore(backup)

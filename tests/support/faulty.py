@@ -217,8 +217,9 @@ class Chance:
             self._scene.plane.api.patch(node, change)
 
     def _pods(self) -> None:
-        names = [f"bare-{self._rng.randrange(40)}" for _ in range(self._rng.randint(1, 15))]
-        pods = [_pod(name) for name in sorted(set(names))]
+        # Fewer than a report lists of one rule: each of them may be a finding.
+        names = [f"bare-{self._rng.randrange(15)}" for _ in range(self._rng.randint(1, 15))]
+        pods = [bare_pod(name) for name in sorted(set(names))]
         if self._rng.random() < 0.5:
             self._scene.plane.apply(pods)
         else:
@@ -321,8 +322,9 @@ _FAULTS: tuple[Callable[[Chance], None], ...] = (
 )
 
 
-def _pod(name: str) -> dict[str, Any]:
-    container = {"name": "app", "image": "example.com/app"}
+def bare_pod(name: str) -> dict[str, Any]:
+    requests = {"cpu": "1m", "memory": "1Mi"}
+    container = {"name": "app", "image": "example.com/app", "resources": {"requests": requests}}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
