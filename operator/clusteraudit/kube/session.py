@@ -127,10 +127,13 @@ class Session:
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         limits = aiohttp.ClientTimeout(total=total, sock_connect=self._timeout, sock_read=silence)
 
+        renewals = 0
+
         async def attempt() -> aiohttp.ClientResponse:
+            nonlocal renewals
+            renewals = self._renewals  # of now, not of when the wait at the gate began
             return await self._request(verb, path, params, body, headers, limits)
 
-        renewals = self._renewals
         try:
             answer = await self.gate.through(attempt, _resource(path))
         except UnauthorizedError:

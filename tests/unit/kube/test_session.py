@@ -132,6 +132,25 @@ async def test_certificates_are_read_anew_when_one_does_not_verify(
     assert credentials.renewed == 2
 
 
+async def test_who_waited_at_the_gate_renews_as_of_its_own_attempt(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many wait while the server is not trusted; each probe must read what there is by then."""
+    async with Session(credentials := Credentials(server.url)) as session:
+        assert session._http is not None
+
+        async def request(*_: object, **__: object) -> None:
+            await asyncio.sleep(0.001)
+            raise aiohttp.ClientSSLError(_Key(), OSError("certificate verify failed"))  # type: ignore[arg-type]
+
+        monkeypatch.setattr(session._http, "request", request)
+        with pytest.raises(UntrustedError):
+            await session.get(PODS, Shape)
+        waiting = (session.get(PODS, Shape) for _ in range(5))
+        await asyncio.gather(*waiting, return_exceptions=True)
+    assert credentials.renewed == 6
+
+
 class _Key:
     ssl, host, port, is_ssl = True, "localhost", 1, True
 
