@@ -34,6 +34,7 @@ def test_random_faults_then_quiet_and_it_says_what_a_fresh_audit_says(tmp_path: 
                 try:
                     took.append(_play(on, history, seed))
                 except (TimeoutError, AssertionError) as error:
+                    print(f"FAILED {error}", flush=True)
                     failures.append(f"{error}")
                 assert len(failures) < TOO_MANY, failures
                 before = on.weight() if number < WARM else before

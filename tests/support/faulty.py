@@ -243,7 +243,7 @@ class Chance:
         name = self._rng.choice(sorted(ANSWERS))
         if resource in {"*", "events"} and name in NEVER_OF_EVENTS:
             resource = "pods"
-        times = self._rng.choice((1, 1, 2, 3, 20))
+        times = 1 if name == "429-retry-never" else self._rng.choice((1, 1, 2, 3, 20))
         self._scene.proxy.inject(ANSWERS[name], resource, times=times)
         self.said.append(f"{times} x {name} for {resource}")
         if self._rng.random() < 0.7:

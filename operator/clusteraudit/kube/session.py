@@ -30,7 +30,7 @@ T = TypeVar("T")
 JSON = "application/json"
 APPLY = "application/apply-patch+yaml"
 _READ_BUFFER = 2**20
-_LONGEST_RETRY = 60.0
+_LONGEST_RETRY = 30.0
 """Seconds that a server may ask us to wait, at most: longer is an outage of our own making."""
 
 
