@@ -53,7 +53,7 @@ def _play(on: Faulty, history: History, seed: int) -> float:
         seconds = on.converges(what)
         on.plane.wait(partial(_once, on, history), PATIENCE, f"Events {what}")
     except BaseException:
-        print(f"CLUSTER_AUDIT_FAULTS=1 CLUSTER_AUDIT_FAULTS_SEED={seed}: {what}", file=sys.stderr)
+        print(f"CLUSTER_AUDIT_FAULTS=1 CLUSTER_AUDIT_FAULTS_SEED={seed}", file=sys.stderr)
         raise
     print(f"sequence {seed}: {seconds:.1f} s; {'; '.join(chance.said)}", flush=True)
     return seconds

@@ -15,6 +15,7 @@ from typing import Any, Self
 from prometheus_client.parser import text_string_to_metric_families
 
 from clusteraudit.report.resource import PLURAL
+from clusteraudit.rules.catalogue import catalogue
 from clusteraudit.rules.kit import ACTIONS, Severity
 from controlplane import ControlPlane
 from demo.operator import Operator, status_of
@@ -87,9 +88,16 @@ def _between(before: Status, after: Status) -> list[str]:
             names.append(f"{mark}.opened")
         elif _rank(one) < _rank(old[mark]):
             names.append(f"{mark}.raised-{one['severity']}")
-        elif one.get("stale") and not old[mark].get("stale"):
+        elif _unknown(one, after) and not _unknown(old[mark], before):
             names.append(f"{mark}.unknown")
     return names
+
+
+def _unknown(finding: dict[str, Any], status: Status) -> bool:
+    """Of a kind that is not heard of for now, the report tells, not every finding."""
+    silent = {one["kind"] for one in status.get("inputs", ()) if one.get("reason") == "Stale"}
+    rule = catalogue().get(finding["rule"])
+    return bool(finding.get("stale")) and not (rule and silent & set(rule.reads))
 
 
 def _rank(finding: dict[str, Any]) -> int:

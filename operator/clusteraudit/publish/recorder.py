@@ -85,7 +85,9 @@ class _List(msgspec.Struct, frozen=True):
 
 
 class _Reply(msgspec.Struct, frozen=True):
-    """What says that it was taken: an object, whatever is in it."""
+    """What says that it was taken: an object, whatever else is in it."""
+
+    kind: str = ""
 
 
 class _Series(msgspec.Struct, frozen=True, rename="camel"):
