@@ -277,6 +277,7 @@ def test_a_server_that_is_down_is_asked_by_one_probe_at_a_time(on: Faulty) -> No
     assert all(gap > 29 for at, gap in zip(later, gaps, strict=False) if at > 50)
     assert min(silent.values()) > OUTAGE - 15
     assert OUTAGE < 180 or not any(synced.values())
+    churn(on.plane, "outage")
     on.converges("after the outage")
     after = on.weight()
     print(f"before {weight}, after {after}")
