@@ -288,6 +288,7 @@ def test_a_server_that_is_down_is_asked_by_one_probe_at_a_time(on: Faulty) -> No
 def test_a_watch_that_says_nothing_for_good_is_begun_anew(on: Faulty) -> None:
     """Half-open without an end: noticed after the silence of 75 s, not sooner."""
     asked = on.proxy.counted()["WATCH", "services"]
+    on.plane.wait(lambda: on.proxy.streams("services"), 60, "a watch of services")
     assert on.proxy.mute("services")
     on.plane.delete([one for one in stage.broken(OTHERS[1]) if one["kind"] == "Service"])
     on.plane.wait(

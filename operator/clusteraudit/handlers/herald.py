@@ -69,6 +69,8 @@ class Herald:
     ) -> None:
         self.sent: Counter[str] = Counter()
         self.dropped: Counter[Dropped] = Counter()
+        self.settled: Callable[[], None] = lambda: None
+        """Called when nothing waits any more: what stands in the status can go."""
         self.version = ""
         """That of the report from which what it said is known: only over it is written."""
         self._session = session
@@ -203,6 +205,8 @@ class Herald:
     def _settle(self, key: _Key) -> None:
         self._due.pop(key, None)
         self._attempts.pop(key, None)
+        if not self._due:
+            self.settled()
 
 
 def _key(event: StatusEvent) -> _Key:

@@ -75,6 +75,7 @@ class Publisher:
         self._reports = reports
         self._engine = engine
         self._herald = herald
+        herald.settled = self.look
         self._leader = leader or Alone()
         self._term = self._leader.term
         self._last: dict[str, _Last] = {}

@@ -9,6 +9,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, TypeVar
 
@@ -269,6 +270,57 @@ async def test_a_crash_at_any_write_loses_nothing_and_doubles_nothing(*, before:
         assert await tell(api, STORY) == 1, write
         assert api.counts() == api.called_for() == whole.counts(), write
         assert api.report["status"]["events"] == [], write
+
+
+async def test_when_all_is_sent_the_status_is_looked_at_again() -> None:
+    """An Event that was late would else stand in the status until something else is to be said."""
+    api = Api()
+    life = Life(api)
+    for result in STORY[:2]:
+        await life.publish(result)
+    assert api.report["status"]["events"]
+    life.publisher._news.clear()
+    await life.send()
+
+    assert life.publisher._news.is_set()
+    await life.due(STORY[1])
+    life.publisher._last["cluster"] = replace(life.publisher._last["cluster"], at=-1e9)
+    await life.due(STORY[1])
+    assert api.report["status"]["events"] == []
+
+
+async def test_what_a_hand_writes_into_a_status_is_written_over() -> None:
+    api = Api()
+    life = Life(api)
+    for result in STORY[:2]:
+        await life.due(result)
+        life.publisher._last.clear()
+        await life.due(result)
+        await life.send()
+    said, sent = api.report["status"], api.counts()
+    api.report["status"] = {**said, "findings": [], "chains": []}
+    api.report["metadata"]["resourceVersion"] = api._next()
+    life.publisher.touched("cluster", str(api.version))
+    for _ in range(3):
+        await life.due(STORY[1])
+
+    assert api.report["status"]["findings"] == said["findings"]
+    await life.send()
+    assert api.counts() == sent
+
+
+async def test_our_own_writes_and_those_beside_the_status_are_no_hand_s() -> None:
+    api = Api()
+    life = Life(api)
+    await life.due(STORY[0])
+    written = api.writes
+    life.publisher.touched("cluster", str(api.version))
+    await life.due(STORY[0])
+    api.report["metadata"]["resourceVersion"] = api._next()
+    life.publisher.touched("cluster", str(api.version))
+    await life.due(STORY[0])
+
+    assert api.writes == written
 
 
 async def test_a_crash_at_any_two_writes_too() -> None:
