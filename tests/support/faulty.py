@@ -3,6 +3,7 @@
 No controllers run, so what is in the cluster is what was put there, and it is at rest at once.
 """
 
+import contextlib
 import json
 import os
 import random
@@ -21,7 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from clusteraudit.model.kinds import KINDS, USAGE
 from clusteraudit.report.crd import crd
 from clusteraudit.report.rights import rights, role
-from controlplane import ControlPlane
+from controlplane import ApiError, ControlPlane
 from controlplane.faults import ANSWERS, ERRORS, Cut, Down, Stream, bookmark, deleted, error, grown
 from controlplane.proxy import Proxy
 from demo import stage
@@ -187,6 +188,11 @@ class Chance:
     # Churn
 
     def _change(self) -> None:
+        """One change; what the server does not allow, as a claim's volume to change, is none."""
+        with contextlib.suppress(ApiError):
+            self._try_to_change()
+
+    def _try_to_change(self) -> None:
         rule, plane = self._rng.choice(RULES), self._scene.plane
         what = self._rng.choice(("break", "mend", "delete", "label", "pods"))
         self.said.append(f"{what} {rule.name}")
