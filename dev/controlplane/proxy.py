@@ -29,6 +29,8 @@ _HOP = {"host", "connection", "transfer-encoding", "content-length", "accept-enc
 _KEPT = ("Content-Type", "Audit-Id", "Retry-After")
 _LINGER_NOT = struct.pack("ii", 1, 0)
 _PATIENCE = 30.0
+_CLOSING = 0.5
+"""Seconds for connections that were just being made or ended: TLS takes some turns for both."""
 FOREVER = 10**9
 
 
@@ -184,6 +186,7 @@ class Proxy:
         await self._go_down(Down.REFUSES)
         await self._runner.cleanup()
         await self._http.close()
+        await asyncio.sleep(_CLOSING)
 
     async def _go_up(self) -> None:
         await self._stop_listening()
