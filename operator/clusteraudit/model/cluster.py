@@ -1,13 +1,21 @@
 """The doors by which rules and experiments read a cluster; each notes what it opened."""
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from heapq import heappop, heappush
 from typing import Concatenate, ParamSpec, TypeVar, cast
 
 from clusteraudit.model.kinds import API_GROUPS, KINDS
-from clusteraudit.model.recorder import VALUE, Opener, Recorder
+from clusteraudit.model.recorder import VALUE, Mend, Opener, Recorder
 from clusteraudit.model.rows import PodRow, PodTemplate, Ref, Row, WorkloadRow
-from clusteraudit.model.store import EMPTY, NOT_READ, TEMPLATES, Cell, Evidence, Store
+from clusteraudit.model.store import (
+    EMPTY,
+    NOT_READ,
+    TEMPLATES,
+    Bucket,
+    Cell,
+    Evidence,
+    Store,
+)
 
 R = TypeVar("R", bound=Row)
 T = TypeVar("T")
@@ -90,6 +98,14 @@ class Cluster:
         rows = self._store.buckets[index].get(at, EMPTY).rows()
         return [one for one in rows if isinstance(one, row)]
 
+    def buckets(self, index: str) -> Mapping[Hashable, Bucket]:
+        """All that an index holds, by key; the rows of a key are in no order.
+
+        For values that can be mended: `parts` names the keys under which something changed.
+        """
+        self.recorder.note(("buckets", index))
+        return self._store.buckets[index]
+
     def group(self, index: str, first: Hashable) -> tuple[Hashable, ...]:
         """The second parts of an index's keys whose first part this is."""
         self.recorder.note(("group", index, first))
@@ -166,11 +182,19 @@ class Cluster:
 
     # Derived values
 
-    def derived(self, cell: Cell, make: Callable[[], T]) -> T:
-        """A value that is made once, kept, and made anew when what it was made of changes."""
+    def derived(
+        self,
+        cell: Cell,
+        make: Callable[[], T],
+        mend: Callable[[T, frozenset[Cell]], T] | None = None,
+    ) -> T:
+        """A value that is made once, kept, and made anew or mended when what it was made of changes.
+
+        What mends it gets the value as it was, which it must leave as it is, and what changed.
+        """
         if self.recorder.current is None:
             return make()
-        return cast("T", self.recorder.value(cell, make))
+        return cast("T", self.recorder.value(cell, make, cast("Mend | None", mend)))
 
 
 def derived(
@@ -185,6 +209,35 @@ def derived(
     door.__doc__ = function.__doc__
     door.__name__ = function.__name__
     return door
+
+
+def mendable(
+    mend: Callable[[Cluster, T, frozenset[Cell]], T],
+) -> Callable[[Callable[[Cluster], T]], Callable[[Cluster], T]]:
+    """The same for a value of the whole cluster which `mend` brings up to date by what changed.
+
+    `mend` gets the value as it was, and must return what the function would.
+    """
+
+    def declare(function: Callable[[Cluster], T]) -> Callable[[Cluster], T]:
+        def door(cluster: Cluster) -> T:
+            return cluster.derived(
+                (VALUE, function),
+                lambda: function(cluster),
+                lambda old, causes: mend(cluster, old, causes),
+            )
+
+        door.__doc__ = function.__doc__
+        door.__name__ = function.__name__
+        return door
+
+    return declare
+
+
+def parts(causes: Iterable[Cell], index: str) -> set[Hashable] | None:
+    """Keys of an index under which something changed; None where something else did too."""
+    found = {cell[2] for cell in causes if cell[:2] == ("bucket", index)}
+    return found if len(found) == len(set(causes)) else None
 
 
 def _ref_of(row: WorkloadRow) -> Ref:

@@ -1,11 +1,12 @@
 """Who read what: so that a change asks again exactly those whose answer it can change.
 
 An opener is whoever reads: a subject with its rules, a cluster rule, or a derived value, which is
-itself a cell that others open. A derived value that a change leaves equal asks nobody.
+itself a cell that others open. A derived value that a change leaves equal asks nobody. One that
+can be mended is told which cells changed, and makes only what hangs on those anew.
 """
 
 from collections.abc import Callable, Hashable, Iterable
-from typing import TypeVar, cast
+from typing import NamedTuple, TypeVar, cast
 
 from clusteraudit.model.store import Cell
 
@@ -13,6 +14,16 @@ T = TypeVar("T")
 Opener = Hashable
 
 VALUE = "value"
+Make = Callable[[], object]
+Mend = Callable[[object, frozenset[Cell]], object]
+"""A value from what it was and the cells that changed of those that were read for it."""
+
+
+class Maker(NamedTuple):
+    """How a derived value is made, and how it is mended where it can be."""
+
+    make: Make
+    mend: Mend | None = None
 
 
 class Recorder:
@@ -22,9 +33,9 @@ class Recorder:
         self.openers: dict[Cell, set[Opener]] = {}
         self.opened: dict[Opener, set[Cell]] = {}
         self.values: dict[Cell, object] = {}
-        self._makers: dict[Cell, Callable[[], object]] = {}
+        self._makers: dict[Cell, Maker] = {}
         self._suspects: set[Cell] = set()
-        self._stale: set[Cell] = set()
+        self._stale: dict[Cell, set[Cell]] = {}
         self._dirty: set[Opener] = set()
         self._orphans: set[Cell] = set()
         self._current: list[Opener] = []
@@ -76,12 +87,12 @@ class Recorder:
                 if cell in self.values:
                     self._orphans.add(cell)
 
-    def value(self, cell: Cell, make: Callable[[], object]) -> object:
+    def value(self, cell: Cell, make: Make, mend: Mend | None = None) -> object:
         """The derived value of `cell`, made at its first reading; raises what `make` raised."""
         self.note(cell)
         self._settle(cell)
         if cell not in self.values:
-            self._makers[cell] = make
+            self._makers[cell] = Maker(make, mend)
             self.values[cell] = self._evaluate(cell)
         value = self.values[cell]
         if isinstance(value, Exception):
@@ -90,9 +101,12 @@ class Recorder:
 
     def dirty(self, touched: Iterable[Cell]) -> set[Opener]:
         """Whom to ask again after these cells changed; derived values are brought up to date."""
-        self._dirty, self._stale = set(), set()
+        self._dirty, self._stale = set(), {}
         for cell in touched:
-            self._spread(cell)
+            self._spread(cell, cell)
+            whole = whole_of(cell)
+            if whole:
+                self._spread(whole, cell)
         self._suspects = self._reach(self._stale)
         for cell in list(self._suspects):
             self._settle(cell)
@@ -107,10 +121,10 @@ class Recorder:
                 self._makers.pop(cell)
                 self.forget(cell)
 
-    def _spread(self, cell: Cell) -> None:
+    def _spread(self, cell: Cell, cause: Cell) -> None:
         for opener in self.openers.get(cell, ()):
             if isinstance(opener, tuple) and opener[0] == VALUE:
-                self._stale.add(opener)
+                self._stale.setdefault(opener, set()).add(cause)
             else:
                 self._dirty.add(opener)
 
@@ -135,19 +149,36 @@ class Recorder:
             self._remake(cell)
 
     def _remake(self, cell: Cell) -> None:
-        old, new = self.values[cell], self._evaluate(cell)
+        old, mend = self.values[cell], self._makers[cell].mend
+        if mend is None or isinstance(old, Exception):
+            new = self._evaluate(cell)
+        else:
+            causes = frozenset(self._stale[cell])
+            new = self._read(cell, lambda: mend(old, causes))
         self.values[cell] = new
-        if _differ(old, new):
-            self._spread(cell)
+        if new is not old and _differ(old, new):
+            self._spread(cell, cell)
 
     def _evaluate(self, cell: Cell) -> object:
-        self.begin(cell)
+        self.forget(cell)
+        return self._read(cell, self._makers[cell].make)
+
+    def _read(self, cell: Cell, make: Make) -> object:
+        """What `make` gives, with what it reads noted beside what had been read before."""
+        if not self._current:
+            self._once.clear()
+        self._current.append(cell)
         try:
-            return self._makers[cell]()
+            return make()
         except Exception as error:  # kept as the value: whoever reads it fails, nobody else
             return error
         finally:
-            self.end()
+            self._current.pop()
+
+
+def whole_of(cell: Cell) -> Cell | None:
+    """The cell that stands for all of its sort, for who reads them all: an index, whole."""
+    return ("buckets", cell[1]) if cell[0] == "bucket" else None
 
 
 def _differ(old: object, new: object) -> bool:

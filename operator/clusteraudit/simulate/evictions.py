@@ -15,7 +15,7 @@ from enum import StrEnum
 import msgspec
 
 from clusteraudit.model.quantity import show
-from clusteraudit.model.rows import PodRow
+from clusteraudit.model.rows import PodRow, PodTemplate
 
 CRITICAL_PRIORITY = 2_000_000_000
 
@@ -88,7 +88,12 @@ class Candidate(msgspec.Struct, frozen=True, gc=False):
 
 def critical(pod: PodRow) -> bool:
     """Whether pressure never evicts it: static pods, and system-critical priority."""
-    return pod.template.static or pod.template.priority >= CRITICAL_PRIORITY
+    return critical_template(pod.template)
+
+
+def critical_template(template: PodTemplate) -> bool:
+    """The same of all pods of a template."""
+    return template.static or template.priority >= CRITICAL_PRIORITY
 
 
 def request_of(pod: PodRow, signal: Signal) -> int | None:

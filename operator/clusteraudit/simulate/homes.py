@@ -6,7 +6,7 @@ of what was declared, and not of the moment.
 
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator
-from itertools import islice
+from itertools import islice, repeat
 
 import msgspec
 import numpy as np
@@ -18,7 +18,8 @@ from clusteraudit.simulate.autoscaling import lasting, patience, prospect
 from clusteraudit.simulate.columns import REFUSED, Columns
 from clusteraudit.simulate.filters.kit import Constraints, Refusal, Shape, gist, shape_of
 from clusteraudit.simulate.filters.node_resources_fit import node_resources_fit
-from clusteraudit.simulate.room import CLIP, Room, room
+from clusteraudit.simulate.loads import loads, stays
+from clusteraudit.simulate.room import CLIP, Mask, Room, room, sites
 from clusteraudit.simulate.schedule import admits, static_levels
 from clusteraudit.simulate.snapshot import NodeInfo, Snapshot, info_of
 from clusteraudit.simulate.zones import Reach, nodes_in_reach
@@ -41,9 +42,12 @@ def _columns(cluster: Cluster) -> Columns:
 @derived
 def homes(cluster: Cluster, constraints: Constraints) -> tuple[str, ...]:
     """Nodes, by name, that no filter refuses which a template and a node decide."""
-    columns = _columns(cluster)
-    accepted = static_levels(columns, constraints) != REFUSED
-    return tuple(columns.names[at] for at in np.flatnonzero(accepted))
+    names = _columns(cluster).names
+    return tuple(names[at] for at in np.flatnonzero(_accepting(cluster, constraints)))
+
+
+def _accepting(cluster: Cluster, constraints: Constraints) -> Mask:
+    return static_levels(_columns(cluster), constraints) != REFUSED
 
 
 def turned_away(
@@ -59,29 +63,36 @@ def turned_away(
     return tuple(sorted(counts.items(), key=lambda one: (-one[1], one)))
 
 
-def stays(template: PodTemplate) -> bool:
-    """Whether its pods belong to their node: static ones, and those of DaemonSets."""
-    owner = template.owner
-    return template.static or (owner is not None and owner.kind == "DaemonSet")
-
-
 @derived
-def emptied(cluster: Cluster, name: str) -> NodeInfo | None:
-    """A node with the pods that belong to it, and no others."""
-    node = cluster.find(NodeRow, "Node", "", name)
-    pods = cluster.bucket(PodRow, "pods_on", name)
-    return info_of(node, (one for one in pods if stays(one.template))) if node else None
+def _emptied(cluster: Cluster) -> tuple[int, ...]:
+    """Of every node, by name, its sort: those of one number have the same left when empty."""
+    known, held = sites(cluster), loads(cluster)
+    rows = held.rows([site.name for site in known])
+    staying = sorted(held.resources("staying", rows))
+    columns = [held.amounts("staying", one, rows).tolist() for one in staying]
+    kept = zip(*columns, strict=True) if columns else repeat(())
+    sorts: dict[object, int] = {}
+    return tuple(
+        sorts.setdefault((site.allocatable, amounts), len(sorts))
+        for site, amounts in zip(known, kept, strict=False)
+    )
 
 
 @derived
 def rooms(cluster: Cluster, constraints: Constraints) -> tuple[NodeInfo, ...]:
-    """Homes when they are empty, by name: of those that then hold the same, the first."""
-    found: dict[object, NodeInfo] = {}
-    for name in homes(cluster, constraints):
-        info = emptied(cluster, name)
-        if info:
-            found.setdefault((tuple(sorted(info.free.items())), info.node.allocatable), info)
-    return tuple(found.values())
+    """Homes when they are empty, by name: of those that then have the same left, the first."""
+    sorts, names = np.array(_emptied(cluster)), [site.name for site in sites(cluster)]
+    within = np.flatnonzero(_accepting(cluster, constraints))
+    _, first = np.unique(sorts[within], return_index=True)
+    infos = (_alone(cluster, names[at]) for at in within[np.sort(first)])
+    return tuple(info for info in infos if info)
+
+
+def _alone(cluster: Cluster, name: str) -> NodeInfo | None:
+    """A node with the pods that belong to it, and no others."""
+    node = cluster.find(NodeRow, "Node", "", name)
+    pods = cluster.bucket(PodRow, "pods_on", name)
+    return info_of(node, (one for one in pods if stays(one.template))) if node else None
 
 
 def lacks(cluster: Cluster, shape: Shape, info: NodeInfo) -> Iterator[Refusal]:

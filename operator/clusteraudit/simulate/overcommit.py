@@ -4,11 +4,14 @@ Limits that are not set are counted, never made into a number: what is unlimited
 Critical pods are left out: pressure does not evict them, and their limits are the distribution's.
 """
 
+from collections.abc import Mapping
+
 import msgspec
 
 from clusteraudit.model.cluster import Cluster, derived
-from clusteraudit.model.rows import NodeRow, PodRow, amount_of
-from clusteraudit.simulate.evictions import critical
+from clusteraudit.model.rows import amount_of
+from clusteraudit.simulate.loads import loads
+from clusteraudit.simulate.room import sites
 
 
 class Promised(msgspec.Struct, frozen=True, gc=False):
@@ -28,17 +31,13 @@ class Promised(msgspec.Struct, frozen=True, gc=False):
 
 
 @derived
-def promised(cluster: Cluster, name: str) -> Promised:
-    """The memory limits of a node's pods that have not ended and are not critical."""
-    node = cluster.find(NodeRow, "Node", "", name)
-    limits = unlimited = 0
-    for pod in cluster.bucket(PodRow, "pods_on", name):
-        if not critical(pod):
-            limits += amount_of(pod.template.limits, "memory")
-            unlimited += pod.template.unlimited
-    return Promised(
-        name,
-        limits=limits,
-        unlimited=unlimited,
-        allocatable=amount_of(node.allocatable, "memory") if node else 0,
-    )
+def promised(cluster: Cluster) -> Mapping[str, Promised]:
+    """The memory limits of the pods on each node that have not ended and are not critical."""
+    known, held = sites(cluster), loads(cluster)
+    rows = held.rows([site.name for site in known])
+    limits = held.amounts("evictable", "memory", rows).tolist()
+    unlimited = held.amounts("unlimited", "", rows).tolist()
+    return {
+        site.name: Promised(site.name, limit, free, amount_of(site.allocatable, "memory"))
+        for site, limit, free in zip(known, limits, unlimited, strict=True)
+    }

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clusteraudit.model.cluster import Cluster, derived
-from clusteraudit.model.rows import Amounts, NodeRow, PodRow
+from clusteraudit.model.rows import Amounts, NodeRow
+from clusteraudit.simulate.loads import Loads, Part, loads
 from clusteraudit.simulate.snapshot import SLOTS
 
 Exact = NDArray[np.object_]
@@ -23,15 +24,6 @@ CLIP = 2**50
 """Where amounts are only compared and divided: 8,000 nodes of it still add up within int64."""
 
 
-class Load(msgspec.Struct, frozen=True, gc=False):
-    """What the pods on a node hold."""
-
-    requested: Amounts
-    limits: Amounts
-    reclaimable: Amounts
-    """Of `requested`, what pods of negative priority hold: placeholders that yield."""
-
-
 class Site(msgspec.Struct, frozen=True, gc=False):
     """What a node brings into the figures."""
 
@@ -39,35 +31,6 @@ class Site(msgspec.Struct, frozen=True, gc=False):
     allocatable: Amounts
     takes: bool
     """Whether it takes pods at all: neither cordoned nor NotReady."""
-
-
-@derived
-def load(cluster: Cluster, name: str) -> Load:
-    """What the pods on a node hold."""
-    requested: dict[str, int] = {}
-    limits: dict[str, int] = {}
-    reclaimable: dict[str, int] = {}
-    pods = cluster.bucket(PodRow, "pods_on", name)
-    for pod in pods:
-        template = pod.template
-        for resource, amount in template.requests:
-            requested[resource] = requested.get(resource, 0) + amount
-        for resource, amount in template.limits:
-            limits[resource] = limits.get(resource, 0) + amount
-        if template.priority < 0:
-            _add(reclaimable, (*template.requests, (SLOTS, 1)))
-    if pods:
-        requested[SLOTS] = len(pods)
-    return Load(_amounts(requested), _amounts(limits), _amounts(reclaimable))
-
-
-def _add(into: dict[str, int], amounts: Iterable[tuple[str, int]]) -> None:
-    for resource, amount in amounts:
-        into[resource] = into.get(resource, 0) + amount
-
-
-def _amounts(held: Mapping[str, int]) -> Amounts:
-    return tuple(sorted(held.items()))
 
 
 @derived
@@ -83,25 +46,35 @@ class Room:
     """The nodes' amounts as arrays: a row a node, a column a resource, both by name."""
 
     def __init__(
-        self, sites: tuple[Site, ...], loads: tuple[Load, ...], more: Iterable[str] = ()
+        self, sites: tuple[Site, ...], loads: Loads, more: Iterable[str] = ()
     ) -> None:
         self._from = (sites, loads)
         self.nodes = tuple(site.name for site in sites)
         self.takes: Mask = np.array([site.takes for site in sites], dtype=np.bool_)
-        listed = [*(site.allocatable for site in sites), *(one.requested for one in loads)]
-        named = {resource for amounts in listed for resource, _ in amounts}
-        self.resources = tuple(sorted({SLOTS, *named, *more}))
+        kinds = dict.fromkeys(site.allocatable for site in sites)
+        named = {resource for amounts in kinds for resource, _ in amounts}
+        self._rows = loads.rows(self.nodes)
+        asked = loads.resources("requested", self._rows)
+        self.resources = tuple(sorted({SLOTS, *named, *asked, *more}))
         self.column = {resource: at for at, resource in enumerate(self.resources)}
-        self.allocatable = self._array(site.allocatable for site in sites)
-        self.requested = self._array(one.requested for one in loads)
+        self.allocatable = self._of_sites(kinds)
+        self.requested = self._held("requested")
 
-    def _array(self, amounts: Iterable[Amounts]) -> Exact:
-        array = np.zeros((len(self.nodes), len(self.resources)), dtype=np.object_)
-        for at, held in enumerate(amounts):
-            for resource, amount in held:
-                if resource in self.column:
-                    array[at, self.column[resource]] = amount
-        return array
+    def _of_sites(self, kinds: Iterable[Amounts]) -> Exact:
+        """A row a node, made once for nodes that have the same."""
+        number = {amounts: at for at, amounts in enumerate(kinds)}
+        array = np.zeros((len(number), len(self.resources)), dtype=np.object_)
+        for amounts, at in number.items():
+            for resource, amount in amounts:
+                array[at, self.column[resource]] = amount
+        rows = [number[site.allocatable] for site in self._from[0]]
+        found: Exact = array[np.array(rows, dtype=np.intp)]
+        return found
+
+    def _held(self, part: Part) -> Exact:
+        held = [self._from[1].amounts(part, one, self._rows) for one in self.resources]
+        found: Exact = np.stack(held, axis=1).astype(np.object_)
+        return found
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Room) and self._from == other._from
@@ -125,12 +98,12 @@ class Room:
     @cached_property
     def limits(self) -> Exact:
         """Limits of the pods on each node; what is not limited is not in it."""
-        return self._array(one.limits for one in self._from[1])
+        return self._held("limits")
 
     @cached_property
     def reclaimable(self) -> Exact:
         """What pods of negative priority hold on nodes that take pods."""
-        held: Exact = self._array(one.reclaimable for one in self._from[1]) * self.takes[:, None]
+        held: Exact = self._held("reclaimable") * self.takes[:, None]
         return held
 
     @cached_property
@@ -176,5 +149,4 @@ class Room:
 @derived
 def room(cluster: Cluster) -> Room:
     """The room of the cluster."""
-    known = sites(cluster)
-    return Room(known, tuple(load(cluster, one.name) for one in known))
+    return Room(sites(cluster), loads(cluster))

@@ -91,8 +91,9 @@ def _pool(limit: str) -> tuple[build.Manifest, ...]:
     ),
 )
 def memory_overcommit(cluster: Cluster, settings: MemoryOvercommitSettings) -> Iterator[Answer]:
+    of = promised(cluster)
     for pool, names in pools(cluster):
-        nodes = [promised(cluster, name) for name in names]
+        nodes = [of[name] for name in names]
         if not all(one.allocatable for one in nodes):
             yield Unknown(pool_ref(pool), "NodeAllocatable")
         over = sorted(
