@@ -8,6 +8,7 @@ from rich.text import Text
 
 from clusteraudit.cli import output
 from clusteraudit.model.quantity import show as quantity
+from clusteraudit.model.rows import SLOTS
 from clusteraudit.report.capacity_shapes import (
     CapacityShape,
     ClassShape,
@@ -16,7 +17,6 @@ from clusteraudit.report.capacity_shapes import (
     ResourceShape,
 )
 from clusteraudit.rules.kit import count
-from clusteraudit.simulate.snapshot import SLOTS
 
 _FIRST = ("cpu", "memory", SLOTS)
 _ROWS = 20

@@ -17,6 +17,9 @@ Key = tuple[str, str]
 Amounts = tuple[tuple[str, int], ...]
 """Amounts by resource, sorted by name."""
 
+SLOTS = "pods"
+"""The resource of which every pod takes one."""
+
 
 def amount_of(amounts: Amounts, resource: str) -> int:
     """The amount of `resource`, 0 where it is not listed."""

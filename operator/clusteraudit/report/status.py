@@ -12,6 +12,7 @@ from clusteraudit.audit.ledger import Entry
 from clusteraudit.diagnose.chains import Diagnosis, diagnose
 from clusteraudit.model.kinds import KINDS
 from clusteraudit.model.moments import rfc3339
+from clusteraudit.model.rows import SLOTS
 from clusteraudit.report.losses import drills
 from clusteraudit.report.resource import (
     MAX_LEDGER,
@@ -31,7 +32,6 @@ from clusteraudit.report.scan import chains, reference, score, summary
 from clusteraudit.rules.catalogue import Catalogue
 from clusteraudit.rules.kit import LOOPS, Severity, count
 from clusteraudit.simulate.capacity import COMPUTE, Measure
-from clusteraudit.simulate.snapshot import SLOTS
 
 if TYPE_CHECKING:
     from clusteraudit.report.shapes import LoopName

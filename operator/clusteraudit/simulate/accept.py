@@ -1,11 +1,10 @@
 """Which nodes accept a class of pods, whatever room they have: the one door to the filters."""
 
-import msgspec
 import numpy as np
 
 from clusteraudit.model.cluster import Cluster, derived
-from clusteraudit.model.rows import NodeRow
-from clusteraudit.simulate.columns import REFUSED, Columns
+from clusteraudit.simulate.columns import REFUSED
+from clusteraudit.simulate.faces import bare
 from clusteraudit.simulate.filters.kit import Constraints
 from clusteraudit.simulate.room import Mask
 from clusteraudit.simulate.schedule import static_levels
@@ -31,19 +30,10 @@ class Accepted:
 
 
 @derived
-def faces(cluster: Cluster) -> tuple[NodeRow, ...]:
-    """Every node, by name, without what moves more often than what constraints read of it."""
-    return tuple(
-        msgspec.structs.replace(one, ready=None, pressure=(), allocatable=(), capacity=())
-        for one in sorted(cluster.all(NodeRow, "Node"), key=lambda one: one.name)
-    )
-
-
-@derived
 def accepted(cluster: Cluster, asked: tuple[Constraints, ...]) -> Accepted:
     """Nodes that no filter refuses which a template and a node decide: room and volumes aside.
 
     Where such a filter is in doubt the node counts as one that accepts: an upper bound.
     """
-    columns = Columns(faces(cluster), ())
+    columns = bare(cluster)
     return Accepted({one: static_levels(columns, one) != REFUSED for one in asked})

@@ -8,7 +8,7 @@ runs outside of the cluster is not seen: nodes of its pools may come, and that i
 import msgspec
 
 from clusteraudit.model.cluster import Cluster, derived
-from clusteraudit.model.rows import Amounts, NodeRow, PodRow, PodTemplate, VolumeRow, amount_of
+from clusteraudit.model.rows import Amounts, NodeRow, PodRow, Ref, VolumeRow, amount_of
 from clusteraudit.model.selectors import Labels
 from clusteraudit.model.tolerations import Taint
 from clusteraudit.simulate.filters.kit import Constraints, Refusal, shape_of
@@ -18,13 +18,12 @@ from clusteraudit.simulate.fit import volumes_of
 from clusteraudit.simulate.node_zones import zone_of
 from clusteraudit.simulate.pools import LABELS
 from clusteraudit.simulate.schedule import admits
+from clusteraudit.simulate.templates import AUTOSCALER, KARPENTER, templates
 
-KARPENTER, AUTOSCALER, FARGATE = "Karpenter", "cluster-autoscaler", "Fargate"
+FARGATE = "Fargate"
 PROVISION_SECONDS = 900
 """After which both give a node up: `--max-node-provision-time`, Karpenter's registration TTL."""
 
-_NAMES = {"karpenter": KARPENTER, "cluster-autoscaler": AUTOSCALER}
-_NAMING = ("app.kubernetes.io/name", "app", "k8s-app")
 _PROFILE = "eks.amazonaws.com/fargate-profile"
 _HOSTNAME = "kubernetes.io/hostname"
 _CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
@@ -67,17 +66,17 @@ class Model(msgspec.Struct, frozen=True, gc=False):
 def at_work(cluster: Cluster) -> tuple[tuple[str, bool], ...]:
     """Makers whose pods are known, and whether one of these is ready."""
     ready: dict[str, bool] = {}
-    for template in cluster.templates():
-        name = _maker(template)
-        if name and template.owner:
-            pods = cluster.bucket(PodRow, "children", template.owner)
-            ready[name] = ready.get(name, False) or any(pod.ready for pod in pods)
+    for name, owner in _makers(cluster):
+        pods = cluster.bucket(PodRow, "children", owner)
+        ready[name] = ready.get(name, False) or any(pod.ready for pod in pods)
     return tuple(sorted(ready.items()))
 
 
-def _maker(template: PodTemplate) -> str:
-    values = (template.labels.get(key) or "" for key in _NAMING)
-    return next((_NAMES[end] for one in values for end in _NAMES if one.endswith(end)), "")
+@derived
+def _makers(cluster: Cluster) -> tuple[tuple[str, Ref], ...]:
+    known = templates(cluster).known.values()
+    found = {(one.maker, one.template.owner) for one in known if one.maker}
+    return tuple(sorted((name, owner) for name, owner in found if owner))
 
 
 @derived

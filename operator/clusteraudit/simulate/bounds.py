@@ -13,8 +13,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from clusteraudit.model.rows import SLOTS
 from clusteraudit.simulate.room import CLIP, Counts, Mask
-from clusteraudit.simulate.snapshot import SLOTS
 from clusteraudit.simulate.stock import Stock
 
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clusteraudit.model.rows import Amounts, Key, PodRow, PodTemplate
+from clusteraudit.model.rows import SLOTS, Amounts, Key, PodRow, PodTemplate
 from clusteraudit.simulate.columns import FITS, REFUSED, Amount, Columns, Mask
 from clusteraudit.simulate.filters.kit import constraints_of
 from clusteraudit.simulate.ground import Ground
 from clusteraudit.simulate.schedule import levels, static_levels
-from clusteraudit.simulate.snapshot import SLOTS, Fork, Snapshot
+from clusteraudit.simulate.snapshot import Fork, Snapshot
 
 HOSTNAME = "kubernetes.io/hostname"
 MANY = 100

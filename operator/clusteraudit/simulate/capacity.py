@@ -13,12 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clusteraudit.model.cluster import Cluster, derived
-from clusteraudit.model.rows import Amounts
+from clusteraudit.model.rows import SLOTS, Amounts
 from clusteraudit.simulate.accept import Accepted, accepted
 from clusteraudit.simulate.fragmentation import Grouping, Waste, packing, waste
 from clusteraudit.simulate.pools import of_nodes
 from clusteraudit.simulate.room import Room, room
-from clusteraudit.simulate.snapshot import SLOTS
 from clusteraudit.simulate.workload import Workload, workload
 
 COMPUTE = ("cpu", "memory")

@@ -68,6 +68,12 @@ class Columns:
         made._free = {name: column.copy() for name, column in self._free.items()}
         return made
 
+    def filled(self, free: Mapping[str, Amount]) -> "Columns":
+        """A copy with this left, by resource."""
+        made = self.copy()
+        made._free = dict(free)
+        return made
+
     def put(self, at: int, left: Mapping[str, int]) -> None:
         """Let a node have this left."""
         for resource, column in self._free.items():

@@ -3,22 +3,25 @@
 from collections import Counter
 from collections.abc import Sequence
 
+import numpy as np
+
 from clusteraudit.model.cluster import Cluster, derived
-from clusteraudit.model.rows import ClaimRow, NodeRow, PodRow
+from clusteraudit.model.rows import ClaimRow, PodRow, PodTemplate
+from clusteraudit.simulate.columns import REFUSED
+from clusteraudit.simulate.faces import bare
 from clusteraudit.simulate.filters.kit import Constraints, Refusal, gist
 from clusteraudit.simulate.filters.node_resources_fit import NAME as NODE_RESOURCES_FIT
-from clusteraudit.simulate.schedule import admits, tally
+from clusteraudit.simulate.schedule import static_levels, tally
 from clusteraudit.simulate.snapshot import snapshot
+from clusteraudit.simulate.templates import beyond
 
 
 @derived
 def eligible(cluster: Cluster, constraints: Constraints) -> frozenset[str]:
     """Nodes that no filter refuses which a template and a node decide: room and volumes aside."""
-    return frozenset(
-        node.name
-        for node in cluster.all(NodeRow, "Node")
-        if not any(isinstance(one, Refusal) for one in admits(constraints, node))
-    )
+    columns = bare(cluster)
+    able = np.flatnonzero(static_levels(columns, constraints) != REFUSED)
+    return frozenset(columns.names[at] for at in able)
 
 
 def volumes_of(cluster: Cluster, pod: PodRow) -> tuple[str, ...]:
@@ -29,13 +32,35 @@ def volumes_of(cluster: Cluster, pod: PodRow) -> tuple[str, ...]:
     return tuple(sorted({claim.volume for claim in claims if claim and claim.volume}))
 
 
-@derived
 def refusals(cluster: Cluster, pod: PodRow) -> tuple[tuple[str, int], ...]:
     """How many nodes refuse the pod, by the first filter that does; most frequent first."""
+    return _refusals(cluster, _alike(cluster, pod))
+
+
+@derived
+def _refusals(cluster: Cluster, pod: PodRow) -> tuple[tuple[str, int], ...]:
     counts = Counter[str]()
     for said, number in tally(snapshot(cluster), pod):
         counts[_words(said)] += number
     return tuple(sorted(counts.items(), key=lambda one: (-one[1], one)))
+
+
+def _alike(cluster: Cluster, pod: PodRow) -> PodRow:
+    """One for all pods of which the filters say the same: none looks at who they are."""
+    template = pod.template
+    own = pod.on or pod.nominated or pod.claims or pod.gates
+    if own or beyond(template) or cluster.group("repelling", ""):
+        return pod
+    same = PodTemplate(
+        requests=template.requests,
+        tolerations=template.tolerations,
+        node_selector=template.node_selector,
+        node_affinity=template.node_affinity,
+        node_name=template.node_name,
+        features=template.features,
+        priority=template.priority,
+    )
+    return PodRow("", "", template=same)
 
 
 def _words(refusals: Sequence[Refusal]) -> str:

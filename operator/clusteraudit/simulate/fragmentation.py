@@ -19,11 +19,10 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from clusteraudit.model.rows import Amounts
+from clusteraudit.model.rows import SLOTS, Amounts
 from clusteraudit.simulate.accept import Accepted
 from clusteraudit.simulate.filters.kit import Shape
 from clusteraudit.simulate.room import CLIP, Counts, Exact, Mask, Room
-from clusteraudit.simulate.snapshot import SLOTS
 from clusteraudit.simulate.workload import Class, Workload
 
 N = TypeVar("N", bound=np.generic)

@@ -13,9 +13,9 @@ import numpy as np
 
 from clusteraudit.model.cluster import Cluster, derived
 from clusteraudit.model.rows import NodeRow, PodRow, PodTemplate, Ref
-from clusteraudit.simulate.accept import faces
 from clusteraudit.simulate.autoscaling import lasting, patience, prospect
 from clusteraudit.simulate.columns import REFUSED, Columns
+from clusteraudit.simulate.faces import faces
 from clusteraudit.simulate.filters.kit import Constraints, Refusal, Shape, gist, shape_of
 from clusteraudit.simulate.filters.node_resources_fit import node_resources_fit
 from clusteraudit.simulate.loads import loads, stays
@@ -115,9 +115,10 @@ def in_reach(
 def with_room(cluster: Cluster, shape: Shape, reaches: tuple[Reach, ...]) -> tuple[str, ...]:
     """Of those the first two that have room for one more pod: one beside any that it may be on."""
     wide, asked = _asked(cluster, shape)
-    holds = np.all([wide.standing[at] >= amount for at, amount in asked.items()], axis=0)
-    places = in_reach(cluster, shape.constraints, reaches)
-    return tuple(islice((one for one in places if holds[wide.row[one]]), 2))
+    wanted = [(wide.standing[at], amount) for at, amount in asked.items()]
+    places = ((one, wide.row[one]) for one in in_reach(cluster, shape.constraints, reaches))
+    holds = (one for one, at in places if all(held[at] >= amount for held, amount in wanted))
+    return tuple(islice(holds, 2))
 
 
 @derived
@@ -134,10 +135,17 @@ def scarce(cluster: Cluster, shape: Shape, reaches: tuple[Reach, ...], but: str)
 
 
 def _asked(cluster: Cluster, shape: Shape) -> tuple[Room, dict[int, int]]:
-    """All room, and what of it a pod must find, by column: what a node that has nothing lacks."""
+    """All room, and what of it a pod must find, by column."""
+    wanted = _wanted(cluster, shape)
     wide = room(cluster).wider(resource for resource, _ in shape.requests)
+    return wide, {wide.column[resource]: amount for resource, amount in wanted}
+
+
+@derived
+def _wanted(cluster: Cluster, shape: Shape) -> tuple[tuple[str, int], ...]:
+    """What a pod must find: what a node that has nothing lacks."""
     lacking = lacks(cluster, shape, info_of(NodeRow("", ""), ()))
-    return wide, {wide.column[one.resource]: min(one.requested or 0, CLIP) for one in lacking}
+    return tuple((one.resource, min(one.requested or 0, CLIP)) for one in lacking)
 
 
 @derived
@@ -165,16 +173,14 @@ def at_fault(
     Else those that run or are only declared, unless somebody would make a node for them; never
     pods of negative priority, which hold a place for others.
     """
-    by_template: dict[PodTemplate, list[PodRow]] = {}
-    for pod in cluster.pods_of(workload):
-        if pod.active and not pod.terminating:
-            by_template.setdefault(pod.template, []).append(pod)
-    faulty = [
-        pod
-        for template, pods in by_template.items()
-        if not stays(template) and template.priority >= 0 and fault(cluster, shape_of(template))
-        for pod in pods
+    here = [pod for pod in cluster.pods_of(workload) if pod.active and not pod.terminating]
+    templates = {id(pod.template): pod.template for pod in here}
+    wrong = [
+        at
+        for at, one in templates.items()
+        if not stays(one) and one.priority >= 0 and fault(cluster, shape_of(one))
     ]
+    faulty = [pod for at in wrong for pod in here if id(pod.template) == at]
     return _waiting(cluster, faulty, usual, provision) or [
         pod for pod in faulty if (pod.node or pod.synthetic) and prospect(cluster, pod) is None
     ]

@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clusteraudit.model.cluster import Cluster, mendable, parts
-from clusteraudit.model.rows import Amounts, PodRow, PodTemplate, Row
+from clusteraudit.model.rows import SLOTS, Amounts, PodRow, PodTemplate, Row
 from clusteraudit.model.store import Cell
 from clusteraudit.simulate.evictions import critical_template
-from clusteraudit.simulate.snapshot import SLOTS
 
 Part = Literal["requested", "limits", "reclaimable", "staying", "evictable", "unlimited"]
 """`reclaimable` is held by pods of negative priority, placeholders that yield; `staying` by pods

@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from clusteraudit.model.quantity import show
-from clusteraudit.model.rows import Amounts, NodeRow, PodRow, amount_of
+from clusteraudit.model.rows import SLOTS, Amounts, NodeRow, PodRow, amount_of
 from clusteraudit.model.selectors import Labels, Requirement
 from clusteraudit.model.tolerations import UNSCHEDULABLE, Toleration, untolerated
 from clusteraudit.simulate.disruption import stays
 from clusteraudit.simulate.filters.kit import Refusal
 from clusteraudit.simulate.preemption import leaves
 from clusteraudit.simulate.schedule import Verdict, feasible, verdict
-from clusteraudit.simulate.snapshot import SLOTS, NodeInfo, Snapshot
+from clusteraudit.simulate.snapshot import NodeInfo, Snapshot
 
 Words = Mapping[str, str | int | Mapping[str, int]]
 NEW_NODE = "new-node"

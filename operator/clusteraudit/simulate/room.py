@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clusteraudit.model.cluster import Cluster, derived
-from clusteraudit.model.rows import Amounts, NodeRow
+from clusteraudit.model.rows import SLOTS, Amounts, NodeRow
 from clusteraudit.simulate.loads import Loads, Part, loads
-from clusteraudit.simulate.snapshot import SLOTS
 
 Exact = NDArray[np.object_]
 """Amounts as Python integers: sums of them do not overflow, whatever an object claims."""
@@ -45,9 +44,7 @@ def sites(cluster: Cluster) -> tuple[Site, ...]:
 class Room:
     """The nodes' amounts as arrays: a row a node, a column a resource, both by name."""
 
-    def __init__(
-        self, sites: tuple[Site, ...], loads: Loads, more: Iterable[str] = ()
-    ) -> None:
+    def __init__(self, sites: tuple[Site, ...], loads: Loads, more: Iterable[str] = ()) -> None:
         self._from = (sites, loads)
         self.nodes = tuple(site.name for site in sites)
         self.takes: Mask = np.array([site.takes for site in sites], dtype=np.bool_)

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from clusteraudit.model.rows import Amounts, Key, PodRow, amount_of
+from clusteraudit.model.rows import SLOTS, Amounts, Key, PodRow, amount_of
 from clusteraudit.simulate.bulk import MANY
 from clusteraudit.simulate.schedule import Verdict, feasible, verdicts
-from clusteraudit.simulate.snapshot import SLOTS, Fork, NodeInfo, Snapshot
+from clusteraudit.simulate.snapshot import Fork, NodeInfo, Snapshot
 
 SEARCH_CHECKS = 100_000
 """Nodes that a search looks at before it gives up, about two seconds."""

@@ -7,15 +7,15 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from typing import cast
 
 import msgspec
+import numpy as np
 
 from clusteraudit.model.cluster import Cluster, derived
 from clusteraudit.model.constraints import HostPort, PodTerm
-from clusteraudit.model.rows import Amounts, Key, NodeRow, PodRow
+from clusteraudit.model.rows import SLOTS, Amounts, Key, NodeRow, PodRow
 from clusteraudit.model.selectors import Labels, LabelSelector
-from clusteraudit.simulate.columns import Columns
-
-SLOTS = "pods"
-"""The resource of which every pod takes one."""
+from clusteraudit.simulate.columns import Amount, Columns
+from clusteraudit.simulate.faces import bare
+from clusteraudit.simulate.room import room
 
 
 class NodeInfo(msgspec.Struct, frozen=True, gc=False):
@@ -68,6 +68,31 @@ def free(cluster: Cluster, name: str) -> Amounts:
     """What a node has left by resource, pod slots included; nothing where there is no such node."""
     info = node_info(cluster, name)
     return tuple(sorted(info.free.items())) if info else ()
+
+
+class Infos(Mapping[str, NodeInfo]):
+    """The nodes of a cluster and what runs on them, each put together when it is asked for."""
+
+    def __init__(self, cluster: Cluster, names: Iterable[str]) -> None:
+        self._cluster = cluster
+        self._held: dict[str, NodeInfo | None] = dict.fromkeys(names)
+
+    def __getitem__(self, name: str) -> NodeInfo:
+        info = self._held[name]
+        if info is None:
+            info = self._held[name] = node_info(self._cluster, name)
+        if info is None:
+            raise KeyError(name)
+        return info
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._held
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._held)
+
+    def __len__(self) -> int:
+        return len(self._held)
 
 
 Placed = tuple[PodRow, NodeInfo]
@@ -237,6 +262,26 @@ class Fork(Snapshot):
 @derived
 def snapshot(cluster: Cluster) -> Snapshot:
     """The cluster as it is; made anew when a node or a pod on one changes."""
-    names = (node.name for node in cluster.all(NodeRow, "Node"))
-    infos = ((name, node_info(cluster, name)) for name in names)
-    return Snapshot(cluster, {name: info for name, info in infos if info})
+    cluster.buckets("pods_on")
+    made = Snapshot(cluster, Infos(cluster, (one.name for one in cluster.all(NodeRow, "Node"))))
+    made.made = bare(cluster).filled(_left(cluster))
+    return made
+
+
+def _left(cluster: Cluster) -> dict[str, Amount]:
+    """What is left on each node, pods that are assumed to be there taken off."""
+    known = room(cluster)
+    asked = [
+        (known.row[str(name)], amount)
+        for name, bucket in cluster.buckets("assumed_on").items()
+        if name in known.row
+        for pod in bucket.values()
+        if isinstance(pod, PodRow)
+        for amount in (*pod.template.requests, (SLOTS, 1))
+    ]
+    wide = known.wider(resource for _, (resource, _) in asked)
+    left = wide.allocatable - wide.requested
+    for at, (resource, amount) in asked:
+        left[at, wide.column[resource]] -= amount
+    held = np.clip(left, -(2**63), 2**63 - 1).astype(np.int64)
+    return {resource: held[:, at].copy() for resource, at in wide.column.items()}

@@ -12,6 +12,7 @@ import numpy as np
 
 from clusteraudit.model.cluster import Cluster
 from clusteraudit.model.rows import (
+    SLOTS,
     BudgetRow,
     ClaimRow,
     Key,
@@ -31,8 +32,8 @@ from clusteraudit.simulate.filters.volume_zone import in_zone
 from clusteraudit.simulate.fit import volumes_of
 from clusteraudit.simulate.pools import CONTROL_PLANE, pool_of, roles_of
 from clusteraudit.simulate.room import CLIP, Counts, Mask, Room
-from clusteraudit.simulate.snapshot import SLOTS, snapshot
-from clusteraudit.simulate.workload import beyond
+from clusteraudit.simulate.snapshot import snapshot
+from clusteraudit.simulate.templates import beyond
 
 EVIDENCE = ("Node", "Pod", "PodDisruptionBudget", "PersistentVolumeClaim", "PersistentVolume")
 _HOST = "kubernetes.io/hostname"

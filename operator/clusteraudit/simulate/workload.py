@@ -5,7 +5,8 @@ no requests. Classes are ordered by frequency, then by what they are, so that th
 changes nothing.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -13,10 +14,10 @@ import msgspec
 from clusteraudit.model.cluster import Cluster, derived
 from clusteraudit.model.kinds import ref
 from clusteraudit.model.quantity import canonical
-from clusteraudit.model.rows import Amounts, PodRow, PodTemplate, Ref, WorkloadRow
+from clusteraudit.model.rows import SLOTS, Amounts, PodRow, PodTemplate, Ref, WorkloadRow
 from clusteraudit.model.store import Change
-from clusteraudit.simulate.filters.kit import Shape, shape_of
-from clusteraudit.simulate.snapshot import SLOTS
+from clusteraudit.simulate.filters.kit import Constraints, Shape, shape_of
+from clusteraudit.simulate.templates import beyond, templates
 
 Basis = Literal["owned", "all"]
 
@@ -35,18 +36,11 @@ class Class(msgspec.Struct, frozen=True, gc=False):
 Workload = tuple[Class, ...]
 
 
+@lru_cache(maxsize=4096)
 def label_of(requests: Amounts) -> str:
     """`cpu=500m,memory=1Gi`, exactly; a pod that requests nothing still takes a slot."""
     asked = tuple((name, amount) for name, amount in requests if amount) or ((SLOTS, 1),)
     return ",".join(f"{name}={canonical(name, amount)}" for name, amount in asked)
-
-
-def beyond(template: PodTemplate) -> tuple[str, ...]:
-    """Filters that can refuse such a pod and that no class knows of, by the scheduler's names.
-
-    They look at other pods, or at what the engine does not model.
-    """
-    return (*template.entangled, *template.unmodelled)
 
 
 @derived
@@ -56,10 +50,11 @@ def workload(cluster: Cluster, basis: Basis = "owned") -> Workload:
     `owned` are those with a controller, which would be made again; `all` adds bare pods. Static
     pods are of their node.
     """
-    return classes(
-        (template, number)
-        for template, number in cluster.templates().items()
-        if _counts(template, basis)
+    found = templates(cluster)
+    counted = zip(found.known.values(), found.numbers, strict=True)
+    return _classes(
+        tuple(found.shapes),
+        ((one.shape, one.beyond, n) for one, n in counted if _counts(one.template, basis)),
     )
 
 
@@ -99,20 +94,39 @@ def _told(owner: Ref | None, workloads: Mapping[Ref, WorkloadRow]) -> bool:
     return False
 
 
-def classes(templates: Iterable[tuple[PodTemplate, int]]) -> Workload:
+def classes(found: Iterable[tuple[PodTemplate, int]]) -> Workload:
     """Classes of templates and their numbers of pods, most frequent first."""
-    pods: dict[Shape, int] = {}
-    unmodelled: dict[Shape, set[str]] = {}
-    for template, number in templates:
-        if number > 0:
-            shape = shape_of(template)
-            pods[shape] = pods.get(shape, 0) + number
-            unmodelled.setdefault(shape, set()).update(beyond(template))
-    order = sorted(pods, key=lambda one: (-pods[one], one.requests, str(one.constraints)))
-    return tuple(
-        Class(name, shape, pods[shape], tuple(sorted(unmodelled[shape])))
-        for name, shape in zip(_names(order), order, strict=True)
+    shapes: dict[Shape, int] = {}
+    counted = [
+        (shapes.setdefault(shape_of(template), len(shapes)), beyond(template), number)
+        for template, number in found
+    ]
+    return _classes(tuple(shapes), counted)
+
+
+def _classes(
+    shapes: Sequence[Shape], counted: Iterable[tuple[int, tuple[str, ...], int]]
+) -> Workload:
+    """Of shapes, by number, with what may refuse and how many pods: some of one shape."""
+    pods = [0] * len(shapes)
+    unmodelled: dict[int, set[str]] = {}
+    for at, names, number in counted:
+        pods[at] += max(0, number)
+        if names and number > 0:
+            unmodelled.setdefault(at, set()).update(names)
+    order = sorted(
+        (at for at, number in enumerate(pods) if number),
+        key=lambda at: (-pods[at], shapes[at].requests, _text(shapes[at].constraints)),
     )
+    return tuple(
+        Class(name, shapes[at], pods[at], tuple(sorted(unmodelled.get(at, ()))))
+        for name, at in zip(_names(shapes[at] for at in order), order, strict=True)
+    )
+
+
+@lru_cache(maxsize=1024)
+def _text(constraints: Constraints) -> str:
+    return str(constraints)
 
 
 def _names(shapes: Iterable[Shape]) -> Iterable[str]:
@@ -135,11 +149,12 @@ def covering(whole: Workload, coverage: float) -> Workload:
 
 
 @derived
-def owners(cluster: Cluster) -> Mapping[Shape, Mapping[Ref, int]]:
-    """How many pods each controller has of each shape of the cluster's own workload."""
-    found: dict[Shape, dict[Ref, int]] = {}
-    for template, number in cluster.templates().items():
-        if template.owner is not None and _counts(template, "owned"):
-            of_shape = found.setdefault(shape_of(template), {})
-            of_shape[template.owner] = of_shape.get(template.owner, 0) + number
-    return found
+def owners(cluster: Cluster, shape: Shape) -> Mapping[Ref, int]:
+    """How many pods each controller has of a shape of the cluster's own workload."""
+    found, of = templates(cluster), dict[Ref, int]()
+    at = found.shapes.get(shape)
+    for one, number in zip(found.known.values(), found.numbers, strict=True):
+        owner = one.template.owner
+        if one.shape == at and owner is not None and _counts(one.template, "owned"):
+            of[owner] = of.get(owner, 0) + number
+    return of

@@ -179,7 +179,7 @@ def _predicted(
             continue
         lack = hole(cluster, one.shape)
         if lack and _worth(cluster, lack, settings.idle_permille):
-            named = owners(cluster)[one.shape]
+            named = owners(cluster, one.shape)
             owner = _top(cluster, min(named, key=lambda ref: (-named[ref], ref)))
             if not _gives_way(cluster, owner):
                 yield _gated(cluster, one.shape, _finding(cluster, owner, lack, []))

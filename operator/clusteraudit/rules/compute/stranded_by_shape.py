@@ -29,7 +29,7 @@ from clusteraudit.model import build
 from clusteraudit.model.kinds import ref
 from clusteraudit.model.places import pool_ref
 from clusteraudit.model.quantity import cores, show
-from clusteraudit.model.rows import NodeRow, amount_of
+from clusteraudit.model.rows import SLOTS, NodeRow, amount_of
 from clusteraudit.rules.kit import (
     Answer,
     Cluster,
@@ -45,7 +45,7 @@ from clusteraudit.rules.kit import (
     sound,
 )
 from clusteraudit.simulate.capacity import Group, Measure, whole
-from clusteraudit.simulate.snapshot import SLOTS, free
+from clusteraudit.simulate.snapshot import free
 
 _USED_UP = ("cpu", "memory", SLOTS)
 

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from clusteraudit.model.provisioning import DeviceClassRow
-from clusteraudit.model.rows import PodRow, amount_of
+from clusteraudit.model.rows import SLOTS, PodRow, amount_of
 from clusteraudit.simulate.columns import DOUBT, FITS, REFUSED, Amount, Columns, Levels
 from clusteraudit.simulate.filters.kit import NOT_MODELLED, Answer, Check, Doubt, Refusal
-from clusteraudit.simulate.snapshot import SLOTS, NodeInfo, Snapshot
+from clusteraudit.simulate.snapshot import NodeInfo, Snapshot
 
 NAME = "NodeResourcesFit"
 DEVICE_CLASS_PREFIX = "deviceclass.resource.kubernetes.io/"

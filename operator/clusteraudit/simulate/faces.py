@@ -1,0 +1,24 @@
+"""The nodes as constraints see them, which change far less often than what runs on them."""
+
+import msgspec
+
+from clusteraudit.model.cluster import Cluster, derived
+from clusteraudit.model.rows import NodeRow
+from clusteraudit.simulate.columns import Columns
+
+
+@derived
+def faces(cluster: Cluster) -> tuple[NodeRow, ...]:
+    """Every node, by name, without what moves more often than what constraints read of it."""
+    return tuple(
+        msgspec.structs.replace(one, ready=None, pressure=(), allocatable=(), capacity=())
+        for one in sorted(cluster.all(NodeRow, "Node"), key=lambda one: one.name)
+    )
+
+
+@derived
+def bare(cluster: Cluster) -> Columns:
+    """These as columns, with nothing left on any: answers that nodes alone decide are kept there."""
+    made = Columns(faces(cluster), ())
+    _ = made.kinds  # here, so that copies have them
+    return made
