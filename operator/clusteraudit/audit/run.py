@@ -1,12 +1,11 @@
 """Asking: one rule of one subject, and what came of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import msgspec
 
-from clusteraudit.model.cluster import Cluster
+from clusteraudit.model.cluster import Cluster, derived
 from clusteraudit.model.rows import Ref
-from clusteraudit.model.store import Evidence
 from clusteraudit.rules.kit import Finding, Rule, Settings, Unknown
 
 CLUSTER = Ref("", "Cluster", "", "")
@@ -35,8 +34,7 @@ CLEAR = Outcome()
 
 def ask(rule: Rule, subject: Ref, cluster: Cluster, settings: Mapping[str, Settings]) -> Outcome:
     """The outcome of a rule for a subject; a rule that raises is an error of its own only."""
-    evidence = [(kind, cluster.evidence(kind)) for kind in rule.reads]
-    missing = _missing(rule, evidence)
+    missing, partial = _gaps(cluster, rule.reads, rule.complete)
     if missing:
         return Outcome(unknown=missing)
     try:
@@ -44,7 +42,7 @@ def ask(rule: Rule, subject: Ref, cluster: Cluster, settings: Mapping[str, Setti
     except Exception as error:  # a fault of this rule, for this subject
         return Outcome(error=f"{type(error).__name__}: {error}"[:200])
     if not outcome.found and not outcome.unknown:
-        return Outcome(unknown=_partial(evidence))
+        return Outcome(unknown=partial) if partial else CLEAR
     return outcome
 
 
@@ -62,20 +60,16 @@ def _answers(rule: Rule, subject: Ref, cluster: Cluster, settings: Settings) -> 
     return Outcome(tuple(found), tuple(sorted(unknown)), of=tuple(sorted(of)))
 
 
-Known = Sequence[tuple[str, Evidence]]
+@derived
+def _gaps(
+    cluster: Cluster, reads: tuple[str, ...], complete: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Why a rule cannot even be asked; and kinds of which more may exist than is known.
 
-
-def _missing(rule: Rule, known: Known) -> tuple[str, ...]:
-    """Why the rule cannot even be asked: kinds that are not read, or not in full."""
-    reasons = []
-    for kind, evidence in known:
-        if evidence.state == "none":
-            reasons.append(f"{kind}: {evidence.reason}")
-        elif evidence.state == "partial" and kind in rule.complete:
-            reasons.append(f"{kind}: Partial")
-    return tuple(reasons)
-
-
-def _partial(known: Known) -> tuple[str, ...]:
-    """Kinds of which more may exist than is known: nothing found is then not clear."""
-    return tuple(f"{kind}: Partial" for kind, evidence in known if evidence.state != "complete")
+    Kinds that are not read, or not in full; with the others nothing found is then not clear.
+    """
+    known = [(kind, cluster.evidence(kind)) for kind in reads]
+    missing = [f"{kind}: {one.reason}" for kind, one in known if one.state == "none"]
+    partial = [kind for kind, one in known if one.state == "partial"]
+    missing += [f"{kind}: Partial" for kind in partial if kind in complete]
+    return tuple(missing), tuple(f"{kind}: Partial" for kind in partial)

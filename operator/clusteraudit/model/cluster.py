@@ -188,7 +188,7 @@ class Cluster:
         make: Callable[[], T],
         mend: Callable[[T, frozenset[Cell]], T] | None = None,
     ) -> T:
-        """A value that is made once, kept, and made anew or mended when what it was made of changes.
+        """A value that is made once and kept; made anew or mended when what it is made of changes.
 
         What mends it gets the value as it was, which it must leave as it is, and what changed.
         """

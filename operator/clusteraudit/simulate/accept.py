@@ -19,6 +19,11 @@ class Accepted:
     def __getitem__(self, constraints: Constraints) -> Mask:
         return self.masks[constraints]
 
+    def agrees(self, other: "Accepted") -> bool:
+        """Whether both say the same of what both were asked."""
+        both = self.masks.keys() & other.masks.keys()
+        return all(np.array_equal(self.masks[one], other.masks[one]) for one in both)
+
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, Accepted)

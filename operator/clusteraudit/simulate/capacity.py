@@ -5,17 +5,17 @@ measured by the workload of the whole cluster, so that the figures of the groups
 the cluster; what a group's nodes refuse to take shows as the cause `constraint`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from math import hypot
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from clusteraudit.model.cluster import Cluster, derived
+from clusteraudit.model.cluster import Cluster, derived, mendable
 from clusteraudit.model.rows import SLOTS, Amounts
 from clusteraudit.simulate.accept import Accepted, accepted
-from clusteraudit.simulate.fragmentation import Grouping, Waste, packing, waste
+from clusteraudit.simulate.fragmentation import Grouping, Survey, Waste, packing
 from clusteraudit.simulate.pools import of_nodes
 from clusteraudit.simulate.room import Room, room
 from clusteraudit.simulate.workload import Workload, workload
@@ -108,10 +108,21 @@ class Question(msgspec.Struct, frozen=True):
 
 def question(cluster: Cluster, whole: Workload) -> Question:
     """The room of a cluster, and what of it this workload cannot use."""
+    found = Survey(*_measured(cluster, whole))
+    return Question(found.room, whole, found.accepted, found.waste)
+
+
+def _measured(cluster: Cluster, whole: Workload) -> tuple[Room, Workload, Accepted]:
     asked = {resource for one in whole for resource, _ in one.shape.requests}
     wide = room(cluster).wider(asked)
     masks = accepted(cluster, tuple(dict.fromkeys(one.shape.constraints for one in whole)))
-    return Question(wide, whole, masks, waste(wide, whole, masks))
+    return wide, whole, masks
+
+
+@mendable(lambda cluster, old, _: old.mended(*_measured(cluster, workload(cluster))))
+def survey(cluster: Cluster) -> Survey:
+    """The cluster's own workload against its nodes."""
+    return Survey(*_measured(cluster, workload(cluster)))
 
 
 def everything(one: Question) -> Grouping:
@@ -127,7 +138,14 @@ def groups(one: Question, grouping: Grouping, shapes: int | None = None) -> Iter
     classes = one.workload[:shapes]
     shaped = ((c.shape, one.accepted[c.shape.constraints]) for c in classes)
     found = [packing(one.room, shape, accepts, grouping) for shape, accepts in shaped]
-    copies = [(each.fits.tolist(), each.ideal.tolist()) for each in found]
+    yield from _groups(one, grouping, [(each.fits.tolist(), each.ideal.tolist()) for each in found])
+
+
+def _groups(
+    one: Question, grouping: Grouping, copies: Sequence[tuple[list[int], list[int]]]
+) -> Iterator[Group]:
+    """Of the first classes copies are known: how many fit of each, and would, by group."""
+    classes = one.workload[: len(copies)]
     columns = _Columns(one, grouping)
     demand = _demand(one.workload)
     for group, name in enumerate(grouping.names):
@@ -284,10 +302,13 @@ def whole(cluster: Cluster) -> Whole | None:
     """What is published; None unless all nodes and pods are known."""
     if not (cluster.complete("Node") and cluster.complete("Pod")):
         return None
-    one = question(cluster, workload(cluster))
+    found = survey(cluster)
+    one = Question(found.room, found.workload, found.accepted, found.waste)
+    pairs = zip(found.copies.fits.tolist(), found.copies.ideal.tolist(), strict=True)
+    copies = [([fits], [ideal]) for fits, ideal in pairs]
     names, of_node = of_nodes(cluster, "pool")
     pooled = groups(one, Grouping(names, of_node), 0)
-    return Whole(one.workload, next(groups(one, everything(one))), tuple(pooled))
+    return Whole(one.workload, next(_groups(one, everything(one), copies)), tuple(pooled))
 
 
 def headroom(found: Whole) -> tuple[tuple[str, int], ...]:

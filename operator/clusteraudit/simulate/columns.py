@@ -71,7 +71,7 @@ class Columns:
     def filled(self, free: Mapping[str, Amount]) -> "Columns":
         """A copy with this left, by resource."""
         made = self.copy()
-        made._free = dict(free)
+        made.__dict__["_free"] = dict(free)
         return made
 
     def put(self, at: int, left: Mapping[str, int]) -> None:

@@ -18,7 +18,7 @@ def faces(cluster: Cluster) -> tuple[NodeRow, ...]:
 
 @derived
 def bare(cluster: Cluster) -> Columns:
-    """These as columns, with nothing left on any: answers that nodes alone decide are kept there."""
+    """These as columns, with nothing left: what nodes alone decide is kept there."""
     made = Columns(faces(cluster), ())
     _ = made.kinds  # here, so that copies have them
     return made

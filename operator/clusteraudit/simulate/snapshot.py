@@ -76,6 +76,7 @@ class Infos(Mapping[str, NodeInfo]):
     def __init__(self, cluster: Cluster, names: Iterable[str]) -> None:
         self._cluster = cluster
         self._held: dict[str, NodeInfo | None] = dict.fromkeys(names)
+        self._whole: dict[str, NodeInfo] = {}
 
     def __getitem__(self, name: str) -> NodeInfo:
         info = self._held[name]
@@ -84,6 +85,12 @@ class Infos(Mapping[str, NodeInfo]):
         if info is None:
             raise KeyError(name)
         return info
+
+    def copy(self) -> dict[str, NodeInfo]:
+        """All of them, to be changed."""
+        if not self._whole:
+            self._whole = {name: self[name] for name in self}
+        return self._whole.copy()
 
     def __contains__(self, name: object) -> bool:
         return name in self._held
@@ -205,7 +212,8 @@ class Fork(Snapshot):
     moved: dict[Key, tuple[PodRow, str] | None]
 
     def __init__(self, base: Snapshot) -> None:
-        super().__init__(base.cluster, dict(base.nodes))
+        whole = base.nodes
+        super().__init__(base.cluster, whole.copy() if isinstance(whole, Infos) else dict(whole))
         self.moved = dict(base.moved)
         self.kept = base.kept
         self.made = base.made.copy() if base.made else None

@@ -1,4 +1,4 @@
-"""What is known of the templates of a cluster's pods: found once of each, and kept while it lives."""
+"""What is known of the templates of a cluster's pods, found once of each."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
