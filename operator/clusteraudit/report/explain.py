@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import msgspec
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from clusteraudit.model.cluster import Cluster
 from clusteraudit.model.rows import PodRow
@@ -112,7 +112,7 @@ def explain(cluster: Cluster, pods: Iterable[PodRow], inputs: Inputs) -> Explain
 def explained_pod(whole: Snapshot, pod: PodRow) -> ExplainedPod:
     """One pod, with what would help it."""
     said = verdicts(whole, pod)
-    template, shapes = pod.template, _Shapes()
+    template = pod.template
     return ExplainedPod(
         namespace=pod.namespace,
         name=pod.name,
@@ -122,7 +122,7 @@ def explained_pod(whole: Snapshot, pod: PodRow) -> ExplainedPod:
         priority=template.priority,
         requests=dict(template.requests),
         limits=dict(template.limits),
-        nodes=[shapes.node(one) for one in said],
+        nodes=_nodes_of(said),
         fits=sum(one.fits is True for one in said),
         of=len(said),
         summary=_summary(said),
@@ -132,25 +132,29 @@ def explained_pod(whole: Snapshot, pod: PodRow) -> ExplainedPod:
     )
 
 
-class _Shapes:
-    """Thousands of nodes: equal answers are one shape, and what the engine says needs no check."""
+_NODES = TypeAdapter(list[NodeShape])
 
-    def __init__(self) -> None:
-        self._refusals: dict[Refusal, RefusalShape] = {}
 
-    def node(self, verdict: Verdict) -> NodeShape:
-        """What the engine says of a node."""
-        return NodeShape.model_construct(
-            node=verdict.node,
-            fits=verdict.fits,
-            refusals=[self._refusal(one) for one in verdict.refusals],
-            doubts=[DoubtShape(filter=one.filter, missing=one.missing) for one in verdict.doubts],
-        )
-
-    def _refusal(self, one: Refusal) -> RefusalShape:
-        if one not in self._refusals:
-            self._refusals[one] = _refusal(one)
-        return self._refusals[one]
+def _nodes_of(said: Sequence[Verdict]) -> list[NodeShape]:
+    """What the engine says of thousands of nodes; equal refusals are one shape."""
+    refusals: dict[Refusal, RefusalShape] = {}
+    for verdict in said:
+        for one in verdict.refusals:
+            if one not in refusals:
+                refusals[one] = _refusal(one)
+    return _NODES.validate_python(
+        [
+            {
+                "node": verdict.node,
+                "fits": verdict.fits,
+                "refusals": [refusals[one] for one in verdict.refusals],
+                "doubts": [{"filter": one.filter, "missing": one.missing} for one in verdict.doubts]
+                if verdict.doubts
+                else [],
+            }
+            for verdict in said
+        ]
+    )
 
 
 def _refusal(one: Refusal) -> RefusalShape:
@@ -200,9 +204,10 @@ def _summary(said: Sequence[Verdict]) -> str:
         parts.append(f"cannot be told of {_nodes(maybe)}")
     if not parts:
         parts.append(f"fits on none of {_nodes(len(said))}")
-    details = Counter(
-        detail for one in said for detail in {gist(r.reason, r.detail) for r in one.refusals}
-    )
+    kinds = Counter(tuple([(r.reason, r.detail) for r in one.refusals]) for one in said)
+    details = Counter[str]()
+    for kind, number in kinds.items():
+        details.update(dict.fromkeys((gist(*why) for why in kind), number))
     common = sorted(details.items(), key=lambda one: (-one[1], one[0]))[:4]
     why = "; ".join(f"{detail} on {number}" for detail, number in common)
     return ", ".join(parts) + (f": {why}" if why else "")

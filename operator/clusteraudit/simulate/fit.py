@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from clusteraudit.model.cluster import Cluster, derived
-from clusteraudit.model.rows import ClaimRow, PodRow, PodTemplate
+from clusteraudit.model.rows import ClaimRow, PodRow, PodTemplate, Ref
 from clusteraudit.simulate.columns import REFUSED
 from clusteraudit.simulate.faces import bare
 from clusteraudit.simulate.filters.kit import Constraints, Refusal, gist
@@ -22,6 +22,17 @@ def eligible(cluster: Cluster, constraints: Constraints) -> frozenset[str]:
     columns = bare(cluster)
     able = np.flatnonzero(static_levels(columns, constraints) != REFUSED)
     return frozenset(columns.names[at] for at in able)
+
+
+@derived
+def unschedulable(cluster: Cluster) -> tuple[tuple[Ref, PodTemplate, int], ...]:
+    """How many pods of each template the scheduler finds no node for, and who speaks for them."""
+    pods: dict[int, list[PodRow]] = {}
+    for pod in cluster.bucket(PodRow, "unplaced", at=True):
+        if pod.unschedulable_since is not None:
+            known = pod.template.owner is not None
+            pods.setdefault(id(pod.template if known else pod), []).append(pod)
+    return tuple((cluster.owner(of[0]), of[0].template, len(of)) for of in pods.values())
 
 
 def volumes_of(cluster: Cluster, pod: PodRow) -> tuple[str, ...]:

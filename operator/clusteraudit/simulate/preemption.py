@@ -17,7 +17,7 @@ from clusteraudit.simulate.snapshot import Fork, NodeInfo, Snapshot
 
 ENOUGH = 100
 """Candidates after which the scheduler looks no further (`minCandidateNodesAbsolute`)."""
-_LEAVES = frozenset(
+LEAVING = frozenset(
     {
         "TooManyPods",
         "InsufficientResource",
@@ -96,7 +96,7 @@ def leaves(refusal: Refusal, info: NodeInfo) -> bool:
     if refusal.reason == "InsufficientResource":
         whole = amount_of(info.node.allocatable, refusal.resource)
         return refusal.requested is not None and refusal.requested <= whole
-    return refusal.reason in _LEAVES
+    return refusal.reason in LEAVING
 
 
 def _candidate(fork: Fork, pod: PodRow, node: str, lower: Iterable[PodRow]) -> Candidate:

@@ -10,7 +10,7 @@ from clusteraudit.model.selectors import Labels, Requirement
 from clusteraudit.model.tolerations import UNSCHEDULABLE, Toleration, untolerated
 from clusteraudit.simulate.disruption import stays
 from clusteraudit.simulate.filters.kit import Refusal
-from clusteraudit.simulate.preemption import leaves
+from clusteraudit.simulate.preemption import LEAVING, leaves
 from clusteraudit.simulate.schedule import Verdict, feasible, verdict
 from clusteraudit.simulate.snapshot import NodeInfo, Snapshot
 
@@ -34,15 +34,36 @@ def remedies(snapshot: Snapshot, pod: PodRow, said: Sequence[Verdict]) -> list[R
     """Changes for a pod that no node takes; none where one does, or may."""
     if any(one.fits is not False for one in said):
         return []
-    view = snapshot.without(pod)
+    view, said = snapshot.without(pod), _Said(said)
     kinds = (_ungated, _smaller, _tolerating, _uncordoned, _labelled, _moved, _added)
     return [remedy for kind in kinds for remedy in kind(view, pod, said)]
+
+
+class _Said:
+    """The verdicts by the reasons for which they refuse: thousands of nodes, a few reasons."""
+
+    def __init__(self, said: Iterable[Verdict]) -> None:
+        self._by: dict[tuple[str, ...], list[Verdict]] = {}
+        for one in said:
+            reasons = tuple([refusal.reason for refusal in one.refusals])
+            self._by.setdefault(reasons, []).append(one)
+
+    def where(self, holds: Callable[[frozenset[str]], bool]) -> list[Verdict]:
+        """Those whose reasons hold, by name of the node."""
+        groups = [group for reasons, group in self._by.items() if holds(frozenset(reasons))]
+        if len(groups) == 1:
+            return groups[0]
+        return sorted((one for group in groups for one in group), key=lambda one: one.node)
+
+    def only(self, reason: str) -> list[Verdict]:
+        """Those that refuse for this reason alone."""
+        return self.where(lambda reasons: reasons == {reason})
 
 
 # Changes of the pod
 
 
-def _ungated(view: Snapshot, pod: PodRow, _: Sequence[Verdict]) -> Iterator[Remedy]:
+def _ungated(view: Snapshot, pod: PodRow, _: _Said) -> Iterator[Remedy]:
     if pod.gates:
         nodes = feasible(view, msgspec.structs.replace(pod, gates=())).fits
         if nodes:
@@ -50,14 +71,13 @@ def _ungated(view: Snapshot, pod: PodRow, _: Sequence[Verdict]) -> Iterator[Reme
             yield Remedy({"type": "gates", "gates": gates}, nodes, f"remove gate {gates}")
 
 
-def _smaller(view: Snapshot, pod: PodRow, said: Sequence[Verdict]) -> Iterator[Remedy]:
+def _smaller(view: Snapshot, pod: PodRow, said: _Said) -> Iterator[Remedy]:
     """The request of one resource, down to what the node with most room has of it."""
     room: dict[str, int] = {}
-    for one in said:
-        lacks = {refusal.resource for refusal in one.refusals}
-        if len(lacks) == 1 and all(r.reason == "InsufficientResource" for r in one.refusals):
-            resource = lacks.pop()
-            room[resource] = max(room.get(resource, 0), one.refusals[0].free or 0)
+    for one in said.only("InsufficientResource"):
+        first, *more = one.refusals
+        if all(other.resource == first.resource for other in more):
+            room[first.resource] = max(room.get(first.resource, 0), first.free or 0)
     asked = dict(pod.template.requests)
     for resource, left in sorted(room.items()):
         most = max(0, left)
@@ -78,11 +98,11 @@ def _requesting(pod: PodRow, requests: Amounts) -> PodRow:
     return msgspec.structs.replace(pod, template=template)
 
 
-def _tolerating(view: Snapshot, pod: PodRow, said: Sequence[Verdict]) -> Iterator[Remedy]:
+def _tolerating(view: Snapshot, pod: PodRow, said: _Said) -> Iterator[Remedy]:
     """One toleration; what is tainted because it is not well stays so."""
     own = pod.template.tolerations
     taints = {}
-    for one in _only(said, "UntoleratedTaint"):
+    for one in said.only("UntoleratedTaint"):
         taint = untolerated(view.nodes[one.node].node.taints, own)
         if taint and not taint.key.startswith(_FIXED):
             taints[str(taint)] = taint
@@ -98,20 +118,20 @@ def _tolerating(view: Snapshot, pod: PodRow, said: Sequence[Verdict]) -> Iterato
 # Changes of a node
 
 
-def _uncordoned(view: Snapshot, pod: PodRow, said: Sequence[Verdict]) -> Iterator[Remedy]:
+def _uncordoned(view: Snapshot, pod: PodRow, said: _Said) -> Iterator[Remedy]:
     def uncordon(node: NodeRow) -> NodeRow:
         taints = tuple(taint for taint in node.taints if taint.key != UNSCHEDULABLE)
         return msgspec.structs.replace(node, unschedulable=False, taints=taints)
 
-    names = [one.node for one in said if any(r.reason == "Unschedulable" for r in one.refusals)]
+    names = [one.node for one in said.where(lambda reasons: "Unschedulable" in reasons)]
     for name in _changed(view, pod, names, uncordon):
         yield Remedy({"type": "uncordon", "node": name}, (name,), f"uncordon node {name}")
 
 
-def _labelled(view: Snapshot, pod: PodRow, said: Sequence[Verdict]) -> Iterator[Remedy]:
+def _labelled(view: Snapshot, pod: PodRow, said: _Said) -> Iterator[Remedy]:
     """One label, the same on whichever of the nodes."""
     found: dict[Requirement, list[str]] = {}
-    for one in (*_only(said, "NodeSelectorMismatch"), *_only(said, "NodeAffinityMismatch")):
+    for one in (*said.only("NodeSelectorMismatch"), *said.only("NodeAffinityMismatch")):
         for wanted in _wanted(pod, view.nodes[one.node].node):
             found.setdefault(wanted, []).append(one.node)
     for wanted, names in sorted(found.items(), key=lambda one: (one[0].key, one[0].values)):
@@ -150,18 +170,18 @@ def _changed(
             yield name
 
 
-def _only(said: Iterable[Verdict], reason: str) -> list[Verdict]:
-    """Verdicts that refuse for this reason alone."""
-    return [one for one in said if {refusal.reason for refusal in one.refusals} == {reason}]
-
-
 # Changes of what is there
 
 
-def _moved(view: Snapshot, pod: PodRow, said: Sequence[Verdict]) -> Iterator[Remedy]:
+def _moved(view: Snapshot, pod: PodRow, said: _Said) -> Iterator[Remedy]:
     """One pod to another node: the first that is found, of the nodes that lack least."""
     tries = 0
-    for one in sorted(said, key=lambda one: (len(one.refusals), one.node)):
+    can = [
+        one
+        for one in said.where(lambda reasons: reasons <= LEAVING)
+        if all(leaves(refusal, view.nodes[one.node]) for refusal in one.refusals)
+    ]
+    for one in sorted(can, key=lambda one: (len(one.refusals), one.node)):
         for other in _leavers(view.nodes[one.node], one.refusals):
             tries += 1
             target = _target(view, pod, one.node, other)
@@ -176,8 +196,6 @@ def _moved(view: Snapshot, pod: PodRow, said: Sequence[Verdict]) -> Iterator[Rem
 
 def _leavers(info: NodeInfo, refusals: Sequence[Refusal]) -> Iterator[PodRow]:
     """Pods that a node could do without, and that hold what lacks of each resource."""
-    if not all(leaves(refusal, info) for refusal in refusals):
-        return
     lacks = {
         r.resource: (r.requested or 0) - (r.free or 0)
         for r in refusals
@@ -200,7 +218,7 @@ def _target(view: Snapshot, pod: PodRow, node: str, other: PodRow) -> str:
     return next((name for name in feasible(fork, other).fits if name != node), "")
 
 
-def _added(view: Snapshot, pod: PodRow, _: Sequence[Verdict]) -> Iterator[Remedy]:
+def _added(view: Snapshot, pod: PodRow, _: _Said) -> Iterator[Remedy]:
     """One more node like one that is there, with what runs on each such node; the smallest."""
     seen = set()
     large = [info for info in view.infos() if _holds(info.node, pod)]

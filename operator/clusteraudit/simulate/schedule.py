@@ -350,15 +350,25 @@ def _verdict_of(views: Sequence[View], node: str) -> Verdict:
 
 def _verdict(name: str, now: list[Answer], *later: list[Answer]) -> Verdict:
     """That a pod would be missed which may have its node already is no refusal, only a doubt."""
-    if not now and not any(later):
-        return Verdict(name)
+    if not any(later):
+        return _plain(name, now) if len(now) <= 1 else _told(name, dict.fromkeys(now))
     missed = (
         Doubt(one.filter, "NominatedPod") if isinstance(one, Refusal) else one
         for answers in later
         for one in answers
         if one not in now
     )
-    said = dict.fromkeys((*now, *missed))
+    return _told(name, dict.fromkeys((*now, *missed)))
+
+
+def _plain(name: str, said: list[Answer]) -> Verdict:
+    """Of at most one answer, as most nodes give."""
+    if said and isinstance(said[0], Doubt):
+        return Verdict(name, doubts=(said[0],))
+    return Verdict(name, (said[0],)) if said and isinstance(said[0], Refusal) else Verdict(name)
+
+
+def _told(name: str, said: Iterable[Answer]) -> Verdict:
     return Verdict(
         name,
         tuple(one for one in said if isinstance(one, Refusal)),

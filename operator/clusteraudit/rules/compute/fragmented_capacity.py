@@ -30,7 +30,7 @@ from pydantic import Field
 
 from clusteraudit.model import build
 from clusteraudit.model.quantity import cores, show
-from clusteraudit.model.rows import NodeRow, PodRow, UsageRow, amount_of
+from clusteraudit.model.rows import PodRow, UsageRow
 from clusteraudit.rules.kit import (
     Answer,
     Cluster,
@@ -51,6 +51,7 @@ from clusteraudit.simulate.capacity import whole
 from clusteraudit.simulate.filters.kit import Shape, constraints_of, shape_of
 from clusteraudit.simulate.hole import Hole, fit, hole
 from clusteraudit.simulate.homes import too_large
+from clusteraudit.simulate.room import room
 from clusteraudit.simulate.workload import owners
 
 
@@ -151,12 +152,17 @@ def _waiting(
     cluster: Cluster, settings: FragmentedCapacitySettings
 ) -> dict[tuple[Ref, Shape], list[PodRow]]:
     waiting: dict[tuple[Ref, Shape], list[PodRow]] = {}
+    alike: dict[tuple[object, ...], tuple[Ref, Shape] | None] = {}
     for pod in cluster.bucket(PodRow, "unplaced", at=True):
-        since = pod.unschedulable_since
+        since, owned = pod.unschedulable_since, pod.template.owner is not None
         if since is None or pod.template.priority < 0:
             continue
-        if cluster.older(since, _patience(cluster, pod, settings)):
-            key = (cluster.owner(pod), shape_of(pod.template))
+        kind = (id(pod.template if owned else pod), since, pod.nominated, pod.claims)
+        if kind not in alike:
+            late = cluster.older(since, _patience(cluster, pod, settings))
+            alike[kind] = (cluster.owner(pod), shape_of(pod.template)) if late else None
+        key = alike[kind]
+        if key:
             waiting.setdefault(key, []).append(pod)
     return waiting
 
@@ -198,8 +204,8 @@ def _gated(cluster: Cluster, shape: Shape, finding: Finding) -> Finding:
 
 
 def _worth(cluster: Cluster, lack: Hole, permille: int) -> bool:
-    nodes = cluster.all(NodeRow, "Node")
-    total = sum(amount_of(node.allocatable, lack.resource) for node in nodes)
+    known = room(cluster)
+    total = int(known.allocatable[:, known.column[lack.resource]].sum())
     return lack.pooled * 1000 >= total * permille
 
 

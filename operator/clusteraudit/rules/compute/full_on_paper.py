@@ -45,7 +45,7 @@ from clusteraudit.rules.kit import (
     sound,
 )
 from clusteraudit.simulate.filters.kit import constraints_of
-from clusteraudit.simulate.fit import eligible
+from clusteraudit.simulate.fit import eligible, unschedulable
 from clusteraudit.simulate.pools import pools
 from clusteraudit.simulate.room import room
 
@@ -201,11 +201,10 @@ def _finding(cluster: Cluster, pool: str, among: int, idle: list[_Load]) -> Answ
 def _waiting(cluster: Cluster, nodes: frozenset[str], resource: str) -> dict[Ref, int]:
     """Pods that wait and could run on one of the nodes, by owner."""
     waiting: dict[Ref, int] = {}
-    for pod in cluster.bucket(PodRow, "unplaced", at=True):
-        wants = pod.unschedulable_since is not None and amount_of(pod.template.requests, resource)
-        if wants and nodes & eligible(cluster, constraints_of(pod.template)):
-            owner = cluster.owner(pod)
-            waiting[owner] = waiting.get(owner, 0) + 1
+    for owner, template, number in unschedulable(cluster):
+        wants = amount_of(template.requests, resource)
+        if wants and nodes & eligible(cluster, constraints_of(template)):
+            waiting[owner] = waiting.get(owner, 0) + number
     return waiting
 
 

@@ -108,7 +108,8 @@ _HERE, _ELSEWHERE = build.node("node-a", zone="zone-a"), build.node("node-b", zo
     ),
 )
 def second_home(workload: Ref, cluster: Cluster, _: Settings) -> Iterator[Answer]:
-    lone = [one for pod in cluster.pods_of(workload) if (one := _lone(cluster, pod))]
+    bound = (pod for pod in cluster.pods_of(workload) if pod.claims)
+    lone = [one for pod in bound if (one := _lone(cluster, pod))]
     if not lone:
         return
     worst = min(lone, key=lambda one: (one.severity.rank, one.pod.key))
