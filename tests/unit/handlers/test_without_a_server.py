@@ -45,7 +45,7 @@ def many_files() -> Iterator[None]:
 
 def alive(operator: Operator) -> str:
     """What it says of its life, once it listens."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError):
             return operator.get("/healthz")
@@ -67,7 +67,7 @@ def test_a_thousand_idle_connections_to_each_port_keep_nobody_out(operator: Oper
         for _ in range(5):
             assert operator.get("/healthz") == "ok\n"
             assert "cluster_audit_operator" in operator.get("/metrics", operator.metrics_port)
-        assert time.monotonic() - start < 5
+        assert time.monotonic() - start < 20
         files = list(Path(f"/proc/{operator.process.pid}/fd").iterdir())
         assert len(files) < 250
     assert "Traceback" not in operator.log.read_text()
