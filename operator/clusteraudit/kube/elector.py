@@ -14,7 +14,7 @@ import structlog
 from clusteraudit.kube import lease
 from clusteraudit.kube.errors import ApiError, ConflictError, NotFoundError, UnreachableError
 from clusteraudit.kube.lease import LeaseSpec, Sight, Timing
-from clusteraudit.kube.session import Session
+from clusteraudit.kube.session import Session, decoded
 
 _ROOT = f"/apis/{lease.GROUP}/{lease.VERSION}/namespaces/{{}}/{lease.PLURAL}"
 _FIELDS = LeaseSpec.__struct_encode_fields__
@@ -160,6 +160,9 @@ class Elector:
         return _ROOT.format(self._namespace)
 
 
+_Manifest = dict[str, object]
+
+
 class _Meta(msgspec.Struct, frozen=True, rename="camel"):
     resource_version: str = ""
 
@@ -171,11 +174,7 @@ class _Lease(msgspec.Struct, frozen=True):
 
 def _sight(body: bytes, now: float) -> Sight:
     """Raises ApiError if it is not a Lease."""
-    try:
-        found = msgspec.json.decode(body, type=_Lease)
-        manifest = msgspec.json.decode(body, type=dict[str, object])
-    except msgspec.DecodeError as error:
-        raise ApiError(200, f"the Lease cannot be read: {error}") from None
+    found, manifest = decoded(body, _Lease, "the Lease"), decoded(body, _Manifest, "the Lease")
     return Sight(found.spec, found.metadata.resource_version, now, manifest)
 
 

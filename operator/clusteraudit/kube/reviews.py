@@ -18,7 +18,7 @@ from typing import TypeVar
 import msgspec
 
 from clusteraudit.kube.errors import ApiError, UnreachableError
-from clusteraudit.kube.session import Session
+from clusteraudit.kube.session import Session, decoded
 
 ALLOWED_SECONDS, REFUSED_SECONDS = 60.0, 10.0
 """For how long an answer holds."""
@@ -136,10 +136,7 @@ class Reviewer:
 
     async def _post(self, path: str, body: bytes, shape: type[T]) -> T:
         reply = await self._session.send("POST", path, body=body, patience=_PATIENCE)
-        try:
-            return msgspec.json.decode(reply, type=shape)
-        except msgspec.DecodeError as error:
-            raise ApiError(200, f"POST {path}: {error}") from None
+        return decoded(reply, shape, f"POST {path}")
 
 
 def _review(version: str, kind: str, spec: dict[str, object]) -> bytes:

@@ -175,6 +175,16 @@ async def test_faults_end_nothing(world: World, fault: Exception) -> None:
     assert await first.confirm() is True, "a server that does not answer takes no lease away"
 
 
+@pytest.mark.parametrize("body", [b"", b"\xff", b"[]", b'{"spec": 1}', b"<html>"])
+async def test_an_answer_that_is_no_lease_ends_nothing(world: World, body: bytes) -> None:
+    first, _ = world.candidates
+    await first._try()
+    world.api._said = lambda path: body  # type: ignore[method-assign]
+    world.now = 2
+    await first._try()
+    assert world.holders() == [0]
+
+
 async def test_confirm_sees_another_holder(world: World) -> None:
     first, second = world.candidates
     await first._try()
