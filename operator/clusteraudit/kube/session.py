@@ -50,6 +50,8 @@ class Session:
         self.credentials = credentials
         self.requests: Counter[tuple[str, str, int]] = Counter()
         self.gate = Gate(random.Random())
+        self.broken = 0
+        """Connections that ended before their time."""
         self._timeout = timeout
         self._http: aiohttp.ClientSession | None = None
         self._tls: ssl.SSLContext | None = None
@@ -139,13 +141,19 @@ class Session:
         except UnauthorizedError:
             await self._renew(renewals)
             answer = await self.gate.through(attempt, _resource(path))
-        except UntrustedError:  # whoever asks next finds what there is by then
-            await self._renew(renewals)
+        except UnreachableError as error:
+            self.broken += 1
+            if isinstance(error, UntrustedError):  # whoever asks next finds what there is by then
+                await self._renew(renewals)
             raise
         try:
             yield answer
         finally:
-            answer.release() if answer.content.at_eof() else answer.close()
+            if answer.content.at_eof():
+                answer.release()
+            else:
+                self.broken += 1
+                answer.close()
 
     async def _renew(self, renewals: int) -> None:
         """Read credentials and certificates anew, once for all who were refused side by side."""
@@ -192,6 +200,7 @@ class Session:
             raise UnreachableError(f"{self.credentials.server} {_why(error)}") from None
         self.requests[verb, _resource(path), answer.status] += 1
         if answer.status >= 400:
+            self.broken += 1
             raise await _refusal(verb, path, answer)
         return answer
 
