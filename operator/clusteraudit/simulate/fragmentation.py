@@ -170,7 +170,7 @@ class Tally:
         for all_of in (self.own, self.slots, self.constraint, *self.other.values()):
             all_of[..., nodes] = 0
         self.useful[nodes] = 0
-        self.add(room, demand, demand.pods, demand.asks, nodes)
+        self.add(room, demand, demand.pods, demand.asks.astype(np.int64), nodes)
 
     def add(
         self, room: Room, demand: Demand, pods: Counts, classes: Counts, nodes: NDArray[np.intp]
@@ -200,7 +200,8 @@ class _Block:
     def _sum(self, pairs: Mask, at: int) -> Counts:
         """Pods by node, of those classes that ask for a resource."""
         weights = np.where(self._demand[:, at] > 0, self._pods, 0)
-        return (weights @ pairs.astype(weights.dtype)).astype(np.int64)
+        found: Counts = (weights @ pairs.astype(weights.dtype)).astype(np.int64)
+        return found
 
     def count(self, classes: NDArray[np.float64]) -> None:
         """Put all of it into the tally."""
@@ -267,10 +268,11 @@ class Survey:
     def mended(self, room: Room, workload: Workload, accepted: Accepted) -> "Survey":
         """The same of what is now; made anew where more than a part of it changed."""
         same = room.nodes == self.room.nodes and room.resources == self.room.resources
-        nodes = (
-            np.flatnonzero((room.comparable != self.room.comparable).any(axis=0)) if same else []
-        )
-        if not same or 4 * len(nodes) > len(room.nodes) or not accepted.agrees(self.accepted):
+        if not same or not accepted.agrees(self.accepted):
+            return Survey(room, workload, accepted)
+        differs: Mask = np.logical_or.reduce(room.comparable != self.room.comparable, axis=0)
+        nodes = np.flatnonzero(differs)
+        if 4 * len(nodes) > len(room.nodes):
             return Survey(room, workload, accepted)
         made = object.__new__(Survey)
         made.room, made.workload, made.accepted = room, workload, accepted

@@ -47,7 +47,8 @@ def homes(cluster: Cluster, constraints: Constraints) -> tuple[str, ...]:
 
 
 def _accepting(cluster: Cluster, constraints: Constraints) -> Mask:
-    return static_levels(_columns(cluster), constraints) != REFUSED
+    found: Mask = static_levels(_columns(cluster), constraints) != REFUSED
+    return found
 
 
 def turned_away(

@@ -151,7 +151,7 @@ class Loads:
 
     def resources(self, part: Part, rows: Rows) -> set[str]:
         """Resources of this part that a pod on one of the nodes names."""
-        named = self._named[rows[rows >= 0]].any(axis=0)
+        named: NDArray[np.bool_] = np.logical_or.reduce(self._named[rows[rows >= 0]], axis=0)
         return {name for (of, name), at in self.columns.items() if of == part and named[at]}
 
     def amounts(self, part: Part, resource: str, rows: Rows) -> Integers:

@@ -34,9 +34,9 @@ def remedies(snapshot: Snapshot, pod: PodRow, said: Sequence[Verdict]) -> list[R
     """Changes for a pod that no node takes; none where one does, or may."""
     if any(one.fits is not False for one in said):
         return []
-    view, said = snapshot.without(pod), _Said(said)
+    view, by_reason = snapshot.without(pod), _Said(said)
     kinds = (_ungated, _smaller, _tolerating, _uncordoned, _labelled, _moved, _added)
-    return [remedy for kind in kinds for remedy in kind(view, pod, said)]
+    return [remedy for kind in kinds for remedy in kind(view, pod, by_reason)]
 
 
 class _Said:

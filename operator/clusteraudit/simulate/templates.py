@@ -11,6 +11,9 @@ KARPENTER, AUTOSCALER = "Karpenter", "cluster-autoscaler"
 _NAMES = {"karpenter": KARPENTER, "cluster-autoscaler": AUTOSCALER}
 _NAMING = ("app.kubernetes.io/name", "app", "k8s-app")
 
+_SPARE = 100
+"""Shapes that may be kept though their pods are gone."""
+
 
 class Known(NamedTuple):
     """A template, and what was found of it."""
@@ -29,11 +32,14 @@ class Templates:
     def __init__(
         self, numbers: Mapping[PodTemplate, int], before: "Templates | None" = None
     ) -> None:
-        few = before is not None and len(before.shapes) > 2 * len(numbers) + 100
-        self.shapes: dict[Shape, int] = dict(before.shapes) if before and not few else {}
+        if before and len(before.shapes) > 2 * len(numbers) + _SPARE:
+            before = None  # most of its shapes are gone
+        self.shapes: dict[Shape, int] = dict(before.shapes) if before else {}
         """All that were seen, by number; some may have gone since."""
-        old = before.known if before and not few else {}
-        self.known = {id(one): old.get(id(one)) or self._find(one) for one in numbers}
+        old = before.known if before else {}
+        self.known: dict[int, Known] = {
+            id(one): old.get(id(one)) or self._find(one) for one in numbers
+        }
         """By the template's identity, which is its own while it is held here."""
         self.numbers = tuple(numbers.values())
         """How many pods there are of each, in that order."""

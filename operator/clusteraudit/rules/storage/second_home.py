@@ -48,7 +48,8 @@ from clusteraudit.rules.kit import (
 from clusteraudit.simulate.autoscaling import prospect
 from clusteraudit.simulate.filters.kit import shape_of
 from clusteraudit.simulate.fit import volumes_of
-from clusteraudit.simulate.homes import in_reach, scarce, stays, turned_away, with_room
+from clusteraudit.simulate.homes import in_reach, scarce, turned_away, with_room
+from clusteraudit.simulate.loads import stays
 from clusteraudit.simulate.workload import label_of
 from clusteraudit.simulate.zones import Reach, nodes_in_reach, reach_of
 
