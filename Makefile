@@ -94,6 +94,15 @@ cluster-down: .venv/stamp ## stop it
 cluster-status: .venv/stamp ## tell whether it runs, and how to reach it
 	@$(PYTHON_RUN) -m controlplane status
 
+# --- benchmark -----------------------------------------------------------------------------------
+
+.PHONY: bench bench-full
+bench: .venv/stamp ## measure the operator on clusters of 1,000 and 10,000 pods, beside the budgets (10 min)
+	@$(PYTHON_RUN) -m scale 1000 10000
+
+bench-full: .venv/stamp ## the same up to 150,000 pods (12 GiB of memory, an hour and a half)
+	@$(PYTHON_RUN) -m scale 1000 10000 50000 150000 --seconds 600
+
 # --- image ---------------------------------------------------------------------------------------
 
 .PHONY: image

@@ -53,6 +53,8 @@ class ControlPlane(Cluster):
     # Where its files are; a temporary folder unless given. It goes when the plane stops.
     folder: Path | None = None
     progress: Report = print_progress
+    # Seconds that a component may take to be ready; one that holds a large cluster needs more.
+    patience: float = READY_SECONDS
 
     def __post_init__(self) -> None:
         self._running: dict[str, Component] = {}
@@ -147,9 +149,9 @@ class ControlPlane(Cluster):
         url = parts.health_url(self.layout, name)
         context = self.access.context()
         try:
-            wait(lambda: _answers(url, context), READY_SECONDS, name, component.check)
+            wait(lambda: _answers(url, context), self.patience, name, component.check)
         except TimeoutError:
-            reason = f"was not ready within {READY_SECONDS:g} s"
+            reason = f"was not ready within {self.patience:g} s"
             raise ComponentFailedError(name, reason, component.log) from None
 
     def _await_defaults(self) -> None:

@@ -41,7 +41,12 @@ def install(plane: ControlPlane, **values: Any) -> Path:  # noqa: ANN401 - as th
     KWOK plays its pod, without a process: what runs is `Operator`, with the pod's rights.
     """
     prepare(plane)
-    given = json.dumps({**HOME_VALUES, **values})
+    return install_chart(plane, **HOME_VALUES, **values)
+
+
+def install_chart(plane: ControlPlane, **values: Any) -> Path:  # noqa: ANN401
+    """The same into a namespace that is there, with no node for its pod."""
+    given = json.dumps(values)
     plane.helm("upgrade", RELEASE, str(CHART), "--install", "-n", NAMESPACE, "-f", "-", input=given)
     return plane.kubeconfig_for(USER)
 

@@ -20,6 +20,7 @@ from clusteraudit.report.explain import ExplainShape
 from clusteraudit.report.pages import pages
 from clusteraudit.report.shapes import ScanShape
 from demo.snapshot import snapshot
+from scale import pages as scale_pages
 from tools import chart, concepts, dashboard, events, metrics
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ TABLE: tuple[Generated, ...] = (
     Generated(events.pages),
     Generated(dashboard.files, owns=("charts/cluster-audit/dashboards/*",)),
     Generated(demo),
+    Generated(scale_pages.pages),
     Generated(schemas, owns=("docs/schema/*",)),
 )
 

@@ -1,0 +1,1 @@
+"""The operator at the size of real clusters: made, loaded, changed and measured from outside."""

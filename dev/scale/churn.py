@@ -1,0 +1,127 @@
+"""What happens in a cluster all the time, and a restart of everything."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from scale.manifests import lease, node, replicaset
+from scale.pods import NEW, Pods, State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from scale.cluster import Cluster, Workload
+    from scale.etcd import Etcd, Put
+
+RATE = 200
+"""Changes a second."""
+RESTARTS = 250
+"""Pods replaced a second: 150,000 in ten minutes."""
+_TICK = 0.1
+_HEARTBEATS = 0.2
+_REPLACED = 0.1
+"""Shares of the changes; each pod replaced is two. The rest are pods that turn ready or unready."""
+_UNREADY = 0.002
+"""Of all pods, at most."""
+
+Where = tuple[int, int]
+
+
+def moment(later: float = 0) -> str:
+    """Now, or so many seconds later, as the API writes it."""
+    at = datetime.now(tz=UTC) + timedelta(seconds=later)
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Life:
+    """The cluster as it is by now, and what changes it."""
+
+    def __init__(self, cluster: Cluster, etcd: Etcd, now: str, seed: int = 2) -> None:
+        self._etcd = etcd
+        self._now = now
+        self._chance = random.Random(seed)
+        self._cluster = cluster
+        self._pods = Pods(now)
+        self._workloads = {one.number: one for one in cluster.workloads}
+        self._places = [(one.number, at) for one in cluster.workloads for at in range(len(one.nodes))]
+        self._states: dict[Where, State] = {}
+        self._unready: list[Where] = []
+        self.changes = 0
+
+    async def churn(self, seconds: float, rate: float = RATE) -> None:
+        """So many changes a second for so long."""
+        began, done = time.monotonic(), 0.0
+        while (past := time.monotonic() - began) < seconds:
+            due = int(rate * past - done)
+            puts = [put for _ in range(due) for put in self._one()]
+            done += max(due, len(puts))
+            await self._write(puts)
+            await asyncio.sleep(_TICK)
+
+    async def heartbeats(self) -> None:
+        """A lease renewed each second, until cancelled: no real etcd ever stands still."""
+        while True:
+            await self._etcd.write([lease(moment())])
+            await asyncio.sleep(1)
+
+    async def restart(self, rate: float = RESTARTS) -> None:
+        """Replace every pod, workload by workload."""
+        began = time.monotonic()
+        for done, (number, at) in enumerate(self._places):
+            early = done / rate - (time.monotonic() - began)
+            if early > _TICK:
+                await asyncio.sleep(early)
+            if at == 0:
+                await self._write(self._new_revision(self._workloads[number]))
+            await self._write(self._replaced((number, at)))
+
+    def _new_revision(self, workload: Workload) -> list[Put]:
+        if not workload.replicated:
+            return []
+        name = workload.owner(self._state((workload.number, 0)).revision + 1)
+        return [replicaset(workload, name, len(workload.nodes), self._now)]
+
+    async def _write(self, puts: list[Put]) -> None:
+        """Deletions first: a transaction names a key once."""
+        self.changes += len(puts)
+        gone = [put for put in puts if put[1] is None]
+        last = {key: value for key, value in puts if value is not None}
+        for batch in (dict(gone), last):
+            await self._etcd.load(batch.items())
+
+    def _state(self, where: Where) -> State:
+        return self._states.get(where, NEW)
+
+    def _one(self) -> Iterator[Put]:
+        draw = self._chance.random()
+        if draw < _HEARTBEATS:
+            number = self._chance.randrange(self._cluster.size.nodes)
+            yield node(number, self._now, moment())
+        elif draw < _HEARTBEATS + _REPLACED:
+            yield from self._replaced(self._chance.choice(self._places))
+        else:
+            yield self._flipped()
+
+    def _replaced(self, where: Where) -> list[Put]:
+        workload, at = self._workloads[where[0]], where[1]
+        state = self._state(where)
+        new = self._states[where] = State(state.revision + 1)
+        gone = self._pods.gone(workload, at, state.revision)
+        return [gone, self._pods.put(workload, at, new)]
+
+    def _flipped(self) -> Put:
+        """A pod that is not ready any more, or one that is again."""
+        if len(self._unready) > _UNREADY * len(self._places):
+            where = self._unready.pop(0)
+            self._states[where] = replace(self._state(where), ready=True)
+        else:
+            where = self._chance.choice(self._places)
+            self._unready.append(where)
+            state = self._state(where)
+            self._states[where] = replace(state, ready=False, restarts=state.restarts + 1)
+        return self._pods.put(self._workloads[where[0]], where[1], self._states[where])

@@ -1,0 +1,90 @@
+"""A process seen from outside: memory and CPU, by the kernel's figures."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+_FIELD = re.compile(r"^(\w+):\s+(\d+) kB$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """In bytes; `peak` is the highest that the resident size ever was."""
+
+    at: float
+    resident: int
+    shared_out: int
+    """The proportional set size: pages that are shared count in part."""
+    peak: int
+
+
+def memory(pid: int) -> Memory:
+    """What it holds now."""
+    status = _fields(Path(f"/proc/{pid}/status"))
+    rollup = _fields(Path(f"/proc/{pid}/smaps_rollup"))
+    return Memory(time.monotonic(), status["VmRSS"], rollup.get("Pss", 0), status["VmHWM"])
+
+
+def _fields(path: Path) -> dict[str, int]:
+    return {name: 1024 * int(number) for name, number in _FIELD.findall(path.read_text())}
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time that it has used, of all its threads."""
+    after = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(after[11]) + int(after[12])) / _TICKS
+
+
+def cpu_of_threads(pid: int) -> dict[str, float]:
+    """CPU time by the name of the thread."""
+    found: dict[str, float] = {}
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        head, _, after = (task / "stat").read_text().rpartition(")")
+        parts = after.split()
+        name = head.partition("(")[2]
+        found[name] = found.get(name, 0) + (int(parts[11]) + int(parts[12])) / _TICKS
+    return found
+
+
+@dataclass
+class Sampler:
+    """Memory over time, in a thread; a context manager."""
+
+    pid: int
+    every: float = 1.0
+    samples: list[Memory] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.wait(self.every):
+            try:
+                self.samples.append(memory(self.pid))
+            except OSError:  # it has ended
+                return
+
+    def slope(self) -> float:
+        """Bytes per hour, by least squares over all samples."""
+        if len(self.samples) < 2:
+            return 0.0
+        times = [one.at for one in self.samples]
+        sizes = [one.resident for one in self.samples]
+        middle, mean = sum(times) / len(times), sum(sizes) / len(sizes)
+        spread = sum((at - middle) ** 2 for at in times)
+        together = sum((at - middle) * (size - mean) for at, size in zip(times, sizes, strict=True))
+        return 3600 * together / spread

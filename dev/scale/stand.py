@@ -1,0 +1,82 @@
+"""A real API server that holds the made cluster: etcd is filled first, then it starts."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from controlplane import ControlPlane
+from controlplane.components import API_SERVER, ETCD
+from demo.operator import NAMESPACE, RESTRICTED, install_chart
+from scale.churn import moment
+from scale.etcd import Etcd
+from scale.manifests import everything
+from scale.pods import Pods
+from scale.server import Server
+from scale.usage import usage
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from scale.cluster import Cluster
+    from scale.etcd import Put
+
+_QUOTA = 16 * 2**30
+_PATIENCE = 600.0
+_DAY = 86_400.0
+"""The age of what is loaded: no rule waits for it any more."""
+
+
+@dataclass(frozen=True)
+class Stand:
+    """What is measured on."""
+
+    plane: ControlPlane
+    etcd: Etcd
+    server: Server
+    kubeconfig: Path
+    now: str
+    loaded: int
+    """Objects."""
+    load_seconds: float
+
+    def pid(self, component: str) -> int:
+        """The process of a component."""
+        found = self.plane.component(component).pid
+        if found is None:
+            raise RuntimeError(f"{component} does not run")
+        return found
+
+
+@contextlib.asynccontextmanager
+async def stand(cluster: Cluster, *, with_usage: bool) -> AsyncIterator[Stand]:
+    """The control plane with everything in it; it goes with the context."""
+    # Progress as kubeadm has it: without, a watch of a kind that never changes hears nothing.
+    flags = {ETCD: [f"--quota-backend-bytes={_QUOTA}", "--watch-progress-notify-interval=5s"]}
+    plane = ControlPlane(components=(ETCD, API_SERVER), flags=flags, patience=_PATIENCE)
+    with plane:
+        if with_usage:
+            plane.install_metrics()
+        plane.add_namespace(NAMESPACE, RESTRICTED)
+        kubeconfig = install_chart(plane)
+        plane.kill(API_SERVER)
+        began, now = time.monotonic(), moment(-_DAY)
+        async with Etcd(plane.layout.ports[ETCD]) as etcd:
+            loaded = await etcd.load(_all(cluster, now, with_usage=with_usage))
+            plane.restart(API_SERVER)
+            took = time.monotonic() - began
+            async with Server(plane.access) as server:
+                yield Stand(plane, etcd, server, kubeconfig, now, loaded, took)
+
+
+def _all(cluster: Cluster, now: str, *, with_usage: bool) -> Iterator[Put]:
+    yield from everything(cluster, now)
+    pods = Pods(now)
+    for workload in cluster.workloads:
+        for at in range(len(workload.nodes)):
+            yield pods.put(workload, at)
+    if with_usage:
+        yield from usage(cluster, moment())

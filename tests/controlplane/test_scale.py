@@ -1,0 +1,64 @@
+"""The API server takes the made cluster for one of its own, though etcd was filled past it."""
+
+import asyncio
+import json
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from controlplane import ApiError
+from scale.cluster import Cluster
+from scale.manifests import everything
+from scale.sizes import Size
+from scale.stand import Stand, stand
+
+KINDS = {
+    "v1": ("Node", "Pod", "Namespace", "Service", "PersistentVolumeClaim", "PersistentVolume"),
+    "apps/v1": ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet"),
+    "networking.k8s.io/v1": ("NetworkPolicy",),
+    "policy/v1": ("PodDisruptionBudget",),
+    "discovery.k8s.io/v1": ("EndpointSlice",),
+    "storage.k8s.io/v1": ("StorageClass", "CSINode"),
+    "batch/v1": ("Job",),
+}
+ODD = {
+    "Node": "minions",
+    "StorageClass": "storageclasses",
+    "NetworkPolicy": "networkpolicies",
+}
+
+
+def folder(kind: str) -> str:
+    """Where etcd has objects of a kind."""
+    return ODD.get(kind, f"{kind.lower()}s")
+
+
+def refused(standing: Stand, made: dict[str, Any]) -> str:
+    """Why the server would not take the object as an update of what it holds; empty if it would."""
+    api = standing.plane.api
+    try:
+        api.request("PUT", f"{api.object_path(made)}?dryRun=All", made)
+    except ApiError as error:
+        return str(error)
+    return ""
+
+
+async def test_all_that_was_written_is_served_and_valid() -> None:
+    cluster = Cluster(Size(400))
+    written = Counter(key.split("/")[0] for key, _ in everything(cluster, "2026-11-01T00:00:00Z"))
+    async with stand(cluster, with_usage=True) as standing:
+        api = standing.plane.api
+        for version, kinds in KINDS.items():
+            for kind in kinds:
+                items = await asyncio.to_thread(api.items, version, kind)
+                wanted = cluster.pods if kind == "Pod" else written[folder(kind)]
+                assert len(items) >= wanted > 0, kind
+                for one in items[:2]:
+                    made = {"apiVersion": version, "kind": kind, **one}
+                    assert await asyncio.to_thread(refused, standing, made) == "", json.dumps(made)
+        usage = await asyncio.to_thread(api.items, "metrics.k8s.io/v1beta1", "PodMetrics")
+        assert len(usage) > 0.8 * cluster.pods
+
+
+pytestmark = pytest.mark.slow

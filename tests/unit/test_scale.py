@@ -1,0 +1,129 @@
+"""The clusters that are measured on: like real ones, and the same each time."""
+
+import json
+from collections import Counter
+from statistics import median
+from typing import Any
+
+import pytest
+
+from scale.budgets import BUDGETS, over, table
+from scale.cluster import Cluster
+from scale.manifests import everything
+from scale.pages import PANELS
+from scale.plot import svg
+from scale.pods import NEW, Pods, State
+from scale.sizes import FULL, Size
+
+NOW = "2026-11-01T00:00:00Z"
+
+
+def pods(cluster: Cluster, state: State = NEW) -> dict[str, Any]:
+    made = Pods(NOW)
+    places = ((one, at) for one in cluster.workloads for at in range(len(one.nodes)))
+    puts = (made.put(one, at, state) for one, at in places)
+    return {key: json.loads(value or b"") for key, value in puts}
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Cluster:
+    return Cluster(Size(600))
+
+
+def test_the_full_size_is_what_kubernetes_supports() -> None:
+    full = Size(FULL)
+    assert (full.nodes, full.workloads, full.claims) == (5_000, 10_000, 20_000)
+    assert (full.policies, full.old_replicasets) == (2_000, 100_000)
+
+
+@pytest.mark.parametrize("size", [10, 300])
+def test_a_seed_makes_one_cluster(size: int) -> None:
+    first, second = Cluster(Size(size)), Cluster(Size(size))
+    assert first.workloads == second.workloads
+    assert list(everything(first, NOW)) == list(everything(second, NOW))
+    assert first.workloads != Cluster(Size(size), seed=2).workloads
+
+
+def test_there_are_as_many_pods_as_asked_for_and_each_has_a_name_of_its_own() -> None:
+    for size in (300, 5_000):
+        cluster = Cluster(Size(size))
+        assert cluster.pods == size
+        names = {
+            (one.namespace, one.pod(at)) for one in cluster.workloads for at in range(len(one.nodes))
+        }
+        assert len(names) == size
+
+
+def test_workloads_are_skewed(cluster: Cluster) -> None:
+    sizes = sorted(len(one.nodes) for one in Cluster(Size(20_000)).workloads)
+    assert median(sizes) <= 6
+    assert sizes[-1] >= 100  # a DaemonSet's, and more
+
+
+def test_pods_are_as_large_as_real_ones_and_half_is_managed_fields(cluster: Cluster) -> None:
+    made = pods(cluster).values()
+    sizes = [len(json.dumps(one, separators=(",", ":"))) for one in made]
+    managed = [
+        len(json.dumps(one["metadata"]["managedFields"], separators=(",", ":"))) for one in made
+    ]
+    assert 8_000 < sum(sizes) / len(sizes) < 12_000
+    assert 0.3 < sum(managed) / sum(sizes) < 0.6
+
+
+def test_who_is_named_is_there(cluster: Cluster) -> None:
+    held = [key for key, _ in everything(cluster, NOW)]
+    assert len(held) == len(set(held))
+    there = set(held)
+    for pod in pods(cluster).values():
+        meta, spec = pod["metadata"], pod["spec"]
+        owner = meta["ownerReferences"][0]
+        plural = f"{owner['kind'].lower()}s"
+        assert f"{plural}/{meta['namespace']}/{owner['name']}" in there
+        assert "nodeName" not in spec or f"minions/{spec['nodeName']}" in there
+        for volume in spec["volumes"]:
+            if claim := volume.get("persistentVolumeClaim"):
+                key = f"persistentvolumeclaims/{meta['namespace']}/{claim['claimName']}"
+                assert key in there
+
+
+def test_no_node_holds_more_than_it_has(cluster: Cluster) -> None:
+    asked: Counter[str] = Counter()
+    for pod in pods(cluster).values():
+        containers = pod["spec"]["containers"]
+        cpu = sum(int(one["resources"]["requests"]["cpu"].removesuffix("m")) for one in containers)
+        asked[pod["spec"].get("nodeName", "")] += cpu
+    asked.pop("", None)
+    made = (json.loads(value or b"") for key, value in everything(cluster, NOW) if "minions/" in key)
+    room = {one["metadata"]["name"]: int(one["status"]["allocatable"]["cpu"][:-1]) for one in made}
+    assert all(cpu <= room[name] for name, cpu in asked.items())
+
+
+def test_a_restart_replaces_every_pod(cluster: Cluster) -> None:
+    before, after = pods(cluster), pods(cluster, State(revision=1))
+    uids = {one["metadata"]["uid"] for one in before.values()}
+    assert uids.isdisjoint(one["metadata"]["uid"] for one in after.values())
+
+
+def a_run(pods: int, peak: float) -> dict[str, Any]:
+    return {
+        "cluster": {"pods": pods},
+        "bare_list": {"seconds": pods / 10_000, "mib": pods / 100},
+        "start": {"beyondBareList": 3.0, "firstReportSeconds": 4.0, "peakMib": peak, "series": 400},
+    }
+
+
+def test_what_is_over_its_budget_is_told() -> None:
+    small, large = a_run(10_000, 161), a_run(FULL, 500)
+    assert over(small) == ["peak memory of the operator"]
+    assert over(large) == []
+    text = table([small, large])
+    assert "161 of 160 !" in text
+    assert "500 of 512 |" in text
+    assert len(text.splitlines()) == 2 + len(BUDGETS)
+
+
+def test_the_picture_is_made_of_the_figures_alone() -> None:
+    runs = [a_run(1_000, 100), a_run(10_000, 161), a_run(FULL, 500)]
+    assert svg(PANELS, runs) == svg(PANELS, runs)
+    assert svg(PANELS, runs).count("<circle") > 6
+    assert svg(PANELS, []).endswith("</svg>\n")
