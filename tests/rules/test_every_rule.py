@@ -15,7 +15,7 @@ from clusteraudit.model.build import NOW
 from clusteraudit.model.kinds import API_GROUPS, INDEXES, KINDS
 from clusteraudit.model.recorder import VALUE
 from clusteraudit.model.rows import Ref
-from clusteraudit.model.store import TEMPLATES, Cell, Evidence
+from clusteraudit.model.store import CHILDREN, TEMPLATES, Cell, Evidence
 from clusteraudit.rules.catalogue import Catalogue, catalogue
 from clusteraudit.rules.kit import LOOPS, MAX_REFS, Answer, Example, Rule, Turn
 from support.clusters import EVERYTHING, ask, audit_of, changes_of
@@ -97,6 +97,8 @@ def _kinds(cell: Cell) -> tuple[str, ...]:
         return ("Pod",)
     if cell[0] in {"bucket", "buckets", "group", "groups"}:
         return INDEXES[str(cell[1])].kinds
+    if cell[0] == "under":
+        return INDEXES[CHILDREN].kinds
     return () if cell[0] == VALUE else (str(cell[1]),)
 
 

@@ -120,6 +120,13 @@ class Audit:
         self.ledger.adopt(first_seen, open_then)
         return self.step(now=now, settled=True)
 
+    def absorb(
+        self, changes: Iterable[Change] = (), *, evidence: Mapping[str, Evidence] | None = None
+    ) -> None:
+        """Make the changes and ask nobody: before the first step, which asks everybody."""
+        self.store.apply(changes)
+        self.store.learn(evidence or {})
+
     def retune(
         self, catalogue: Catalogue, settings: Mapping[str, Settings], system: tuple[str, ...]
     ) -> None:

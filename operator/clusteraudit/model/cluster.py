@@ -8,6 +8,7 @@ from clusteraudit.model.kinds import API_GROUPS, KINDS
 from clusteraudit.model.recorder import VALUE, Mend, Opener, Recorder
 from clusteraudit.model.rows import PodRow, PodTemplate, Ref, Row, WorkloadRow
 from clusteraudit.model.store import (
+    CHILDREN,
     EMPTY,
     NOT_READ,
     TEMPLATES,
@@ -157,17 +158,27 @@ class Cluster:
         return list(self.recorder.once(workload, lambda: self._pods_of(workload)))
 
     def _pods_of(self, workload: Ref) -> list[PodRow]:
-        return sorted(self._descend(workload, set()), key=lambda pod: pod.key)
+        return sorted(self._descend(workload), key=lambda pod: pod.key)
 
-    def _descend(self, owner: Ref, seen: set[Ref]) -> Iterator[PodRow]:
-        if owner in seen:  # owners may form a circle: nothing forbids it
-            return
-        seen.add(owner)
-        for child in self.bucket(Row, "children", owner):
-            if isinstance(child, PodRow):
-                yield child
-            elif isinstance(child, WorkloadRow):
-                yield from self._descend(_ref_of(child), seen)
+    def _descend(self, owner: Ref) -> Iterator[PodRow]:
+        """Pods below an owner.
+
+        Who notes what is under it need not note the children of each child: a Deployment has ten
+        old ReplicaSets without any.
+        """
+        self.recorder.note(("bucket", CHILDREN, owner))
+        parents, seen = [owner], set[Ref]()
+        while parents:
+            parent = parents.pop()
+            if parent in seen:  # owners may form a circle: nothing forbids it
+                continue
+            seen.add(parent)
+            children = self._store.buckets[CHILDREN].get(parent, EMPTY).rows()
+            yield from (child for child in children if isinstance(child, PodRow))
+            below = [_ref_of(child) for child in children if isinstance(child, WorkloadRow)]
+            if below:
+                self.recorder.note(("under", parent))
+            parents += below
 
     def owner(self, pod: PodRow) -> Ref:
         """The workload that speaks for a pod: the last of its owners that is known or named."""

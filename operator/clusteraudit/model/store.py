@@ -3,7 +3,7 @@
 Every change names the cells that it touched; who had opened one of them is asked again.
 """
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Literal
 
 import msgspec
@@ -15,6 +15,8 @@ Cell = tuple[Hashable, ...]
 """Something that can be read and can change: a row, a bucket of an index, a table, a value."""
 
 TEMPLATES: Cell = ("templates",)
+CHILDREN = "children"
+"""The index of what each owner owns."""
 
 
 class Evidence(msgspec.Struct, frozen=True, gc=False):
@@ -220,6 +222,8 @@ class Store:
         for name, index in _INDEXES_OF.get(kind, ()):
             before = None if old is None else index.key(old)
             after = None if new is None else index.key(new)
+            if name == CHILDREN:
+                touched.cells.update(self._under(before, after))
             if before is not None:
                 touched.cells.add(("bucket", name, before))
                 if before != after:
@@ -227,6 +231,16 @@ class Store:
             if after is not None and new is not None:
                 touched.cells.add(("bucket", name, after))
                 self._file(name, after, (kind, key), new, touched)
+
+    def _under(self, *parents: Hashable | None) -> Iterator[Cell]:
+        """Who owns the owners: a change below them is one of theirs."""
+        for parent in parents:
+            row = self._row_of(parent)
+            if isinstance(row, WorkloadRow) and row.owner is not None:
+                yield ("under", row.owner)
+
+    def _row_of(self, named: Hashable | None) -> Row | None:
+        return self.tables.get(named.kind, {}).get(named.key) if isinstance(named, Ref) else None
 
     def _file(
         self, name: str, at: Hashable, entry: tuple[str, Key], row: Row, touched: Touched

@@ -1,6 +1,8 @@
 """From parts of documents to parts of rows: labels, times, owners, amounts, selectors."""
 
 from collections.abc import Mapping
+from functools import lru_cache
+from sys import intern
 
 from clusteraudit.model.kinds import KINDS
 from clusteraudit.model.moments import epoch
@@ -18,11 +20,12 @@ from clusteraudit.model.selectors import (
 from clusteraudit.sources import documents as docs
 from clusteraudit.sources import parts
 from clusteraudit.sources.feed import TranslateError
+from clusteraudit.sources.shared import shared
 
 
 def labels(pairs: Mapping[str, str]) -> Labels:
-    """Labels as they are shared."""
-    return Labels(tuple(sorted(pairs.items())))
+    """Labels as they are shared: their words are few, however many objects carry them."""
+    return shared(Labels(tuple(sorted((intern(k), intern(v)) for k, v in pairs.items()))))
 
 
 def seconds(text: str | None) -> int | None:
@@ -39,15 +42,17 @@ def owner(meta: docs.Meta) -> Ref | None:
     """The controller, under the version by which the model knows its kind."""
     for reference in meta.owner_references:
         if reference.controller:
-            return _ref(reference, meta.namespace)
+            return _ref(reference.api_version, reference.kind, meta.namespace, reference.name)
     return None
 
 
-def _ref(reference: docs.OwnerReference, namespace: str) -> Ref:
-    kind = KINDS.get(reference.kind)
-    group = reference.api_version.rpartition("/")[0]
-    version = kind.api_version if kind and kind.group == group else reference.api_version
-    return Ref(version, reference.kind, namespace, reference.name)
+@lru_cache(maxsize=1024)
+def _ref(api_version: str, name_of_kind: str, namespace: str, name: str) -> Ref:
+    """Siblings come one after the other: they share the reference to their owner."""
+    kind = KINDS.get(name_of_kind)
+    group = api_version.rpartition("/")[0]
+    version = kind.api_version if kind and kind.group == group else intern(api_version)
+    return Ref(version, intern(name_of_kind), intern(namespace), intern(name))
 
 
 def amounts(quantities: Mapping[str, str | float]) -> Amounts:
@@ -56,7 +61,7 @@ def amounts(quantities: Mapping[str, str | float]) -> Amounts:
     for name, value in exactly.items():
         if value < 0:
             raise TranslateError("InvalidQuantity", f"{name} is negative")
-    return rounded(exactly)
+    return shared(rounded(exactly))
 
 
 def selector(document: parts.Selector) -> LabelSelector:
@@ -64,19 +69,18 @@ def selector(document: parts.Selector) -> LabelSelector:
     expressions = (
         requirement(one.key, one.operator, one.values) for one in document.match_expressions
     )
-    return LabelSelector((*equal_to(tuple(sorted(document.match_labels.items()))), *expressions))
+    labels = tuple(sorted(document.match_labels.items()))
+    return shared(LabelSelector((*equal_to(labels), *expressions)))
 
 
 def node_selector(document: parts.NodeTerms) -> NodeSelector:
     """A node selector; raises SelectorError."""
-    return NodeSelector(
-        tuple(
-            NodeSelectorTerm(
-                tuple(
-                    node_requirement(e.key, e.operator, e.values) for e in term.match_expressions
-                ),
-                tuple(node_requirement(e.key, e.operator, e.values) for e in term.match_fields),
-            )
-            for term in document.node_selector_terms
-        )
+    return shared(NodeSelector(tuple(_term(one) for one in document.node_selector_terms)))
+
+
+def _term(document: parts.NodeTerm) -> NodeSelectorTerm:
+    labels, names = document.match_expressions, document.match_fields
+    return NodeSelectorTerm(
+        tuple(node_requirement(e.key, e.operator, e.values) for e in labels),
+        tuple(node_requirement(e.key, e.operator, e.values) for e in names),
     )

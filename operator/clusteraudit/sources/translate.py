@@ -4,6 +4,9 @@ Adding a kind is a document, a row and a function here.
 """
 
 from collections.abc import Callable, Mapping
+from sys import intern
+
+import msgspec
 
 from clusteraudit.model import requests as reckon
 from clusteraudit.model import rows
@@ -19,8 +22,10 @@ from clusteraudit.sources.containers import pressures, troubles, unready_since
 from clusteraudit.sources.convert import amounts, labels, owner, seconds, selector
 from clusteraudit.sources.feed import TranslateError
 from clusteraudit.sources.pods import ephemeral_claims, template_of
+from clusteraudit.sources.twins import Twins
 
 _DNS_PORTS = frozenset({53, 5353})
+_TWINS = Twins()
 
 
 def node(document: docs.NodeDoc) -> Row:
@@ -60,12 +65,13 @@ def namespace(document: docs.MetadataDoc) -> Row:
 def pod(document: docs.PodDoc) -> Row:
     """A pod."""
     meta, spec, status = document.metadata, document.spec, document.status
+    controller = owner(meta)
     waits = next((one for one in status.conditions if one.type == "PodScheduled"), None)
     unschedulable = waits and waits.status == "False" and waits.reason == "Unschedulable"
     return rows.PodRow(
         meta.namespace,
         meta.name,
-        template=template_of(document, owner(meta)),
+        template=_TWINS.template(document, controller, lambda: template_of(document, controller)),
         phase=status.phase or "Pending",
         node=spec.node_name,
         nominated=status.nominated_node_name,
@@ -301,10 +307,24 @@ DOCUMENTS: Mapping[str, type[docs.ObjectDoc]] = {kind: row[0] for kind, row in _
 """The document of each kind."""
 
 
+_FEW: Mapping[type[Row], tuple[str, ...]] = {
+    rows.PodRow: ("namespace", "phase", "node"),
+    rows.ClaimRow: ("namespace", "phase", "storage_class", "volume"),
+    rows.VolumeRow: ("phase", "storage_class", "driver", "mode"),
+}
+"""Fields whose words recur: rows share them."""
+
+
+def _shared(row: Row) -> Row:
+    for field in _FEW.get(type(row), ("namespace",)):
+        msgspec.structs.force_setattr(row, field, intern(getattr(row, field)))
+    return row
+
+
 def translate(kind: str, document: docs.ObjectDoc) -> Row:
     """The row of a document; raises TranslateError, which names what cannot be evaluated."""
     try:
-        return _TABLE[kind][1](document)
+        return _shared(_TABLE[kind][1](document))
     except QuantityError as error:
         raise TranslateError("InvalidQuantity", str(error)) from None
     except SelectorError as error:
