@@ -31,6 +31,8 @@ class Engine:
         self.catalogue: Catalogue = catalogue()
         self.cpu_seconds = 0.0
         self.audits = 0
+        self.spent = {"audit": 0.0, "drills": 0.0}
+        """CPU seconds so far."""
         self._audit = Audit(self.catalogue, 0)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="audit")
         self._tuned: tuple[Tuned, tuple[str, ...]] | None = None
@@ -80,13 +82,22 @@ class Engine:
         if tuned:
             self.catalogue = tuned[0].catalogue
         self.cpu_seconds = seconds
+        self.spent["audit"] += seconds
         self.audits += 1
         return result
+
+    async def absorb(self, changes: list[Change], evidence: Mapping[str, Evidence]) -> None:
+        """Rows into the model, before the first step."""
+        loop = asyncio.get_running_loop()
+        absorb = partial(self._audit.absorb, changes, evidence=evidence)
+        await loop.run_in_executor(self._thread, absorb)
 
     async def rehearse(self) -> tuple[float, bool]:
         """Drills for a moment, between audits: CPU seconds, and whether a pass has ended."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._rehearse)
+        seconds, ended = await loop.run_in_executor(self._thread, self._rehearse)
+        self.spent["drills"] += seconds
+        return seconds, ended
 
     def _rehearse(self) -> tuple[float, bool]:
         rehearsal, start = self._audit.rehearsal, time.thread_time()

@@ -7,13 +7,14 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from typing import TypeVarTuple
 
 import structlog
 
 from clusteraudit.audit.audit import AuditResult
+from clusteraudit.handlers import logs
 from clusteraudit.handlers.arrangement import Arrangement
 from clusteraudit.handlers.endpoints import Listening, endpoints
 from clusteraudit.handlers.engine import Engine
@@ -22,6 +23,7 @@ from clusteraudit.handlers.pending import Pending
 from clusteraudit.handlers.publisher import Publisher
 from clusteraudit.handlers.pulse import WINDOW, Pulse
 from clusteraudit.handlers.reports import Reports, Seen
+from clusteraudit.handlers.turns import Turns
 from clusteraudit.kube.credentials import Credentials
 from clusteraudit.kube.discovery import groups
 from clusteraudit.kube.elector import Election, Elector
@@ -51,8 +53,10 @@ buffers), and of its own accord the collector comes too rarely to see (`cli.main
 _SURVEY = 30.0
 """Seconds between looks at which reports there are."""
 _REHEARSAL = 1.0
-_SHARE = 0.05
-"""Of a core, for drills in the background."""
+_SHARE = 0.02
+"""Of a core, for drills in the background: changes and audits have the rest of a tenth."""
+LISTS = 4
+"""Lists under way at a time: the API server shall not feel a start."""
 _LAST_REPORT = 4.0
 _RELEASE = 2.0
 """Seconds for what is done at the end: a pod that is stopped has ten, with what Kopf needs."""
@@ -104,10 +108,12 @@ class _Operator:
         self._herald = Herald(session, Recorder(session, engine.child_of), leader=leader)
         self._publisher = Publisher(session, self._reports, engine, self._herald, leader)
         self._pulse = Pulse(self._pending, engine, self._told, options.pulse_window)
-        self._informers = [Informer(session, one, self._pending) for one in WATCHED]
+        lists = asyncio.Semaphore(LISTS)
+        self._informers = [Informer(session, one, self._pending, lists=lists) for one in WATCHED]
         self._usage = UsagePoller(
             session, self._pending, lambda: self._pending.namespaces, options.usage_interval
         )
+        self._turns = Turns()
         loop = asyncio.get_running_loop()
         self._kopf = Arrangement(
             session.credentials,
@@ -165,6 +171,7 @@ class _Operator:
         yield self._watch_over()
         yield self._watch_kopf()
         yield self._pace_kopf()
+        yield self._turns.run()
 
     # Reports
 
@@ -306,6 +313,9 @@ class _Operator:
             events_dropped=dict(self._herald.dropped),
             events_waiting=self._herald.waiting,
             requests=dict(self._session.requests),
+            stalls=asdict(self._turns.longest),
+            cpu_seconds={"loop": self._turns.cpu_seconds, **self._engine.spent},
+            log_dropped=logs.dropped(),
         )
 
     def _kinds(self) -> Mapping[str, KindFigures]:

@@ -17,6 +17,8 @@ class Pending:
         self.skips: dict[tuple[str, Key], str] = {}
         self.namespaces: set[str] = set()
         self.changed = asyncio.Event()
+        self.settled = asyncio.Event()
+        """Every kind was listed once, or refused."""
         self._rows: dict[tuple[str, Key], Row | None] = {}
         self._evidence: dict[str, Evidence] = {kind: _waiting() for kind in KINDS}
         self._stale: dict[str, int] = {}
@@ -54,6 +56,8 @@ class Pending:
         evidence = self._judge(kind, self.states.get(kind, KindState()))
         self._evidence[kind] = evidence
         self.changed.set()
+        if self.answered:
+            self.settled.set()
 
     def _judge(self, kind: str, state: KindState) -> Evidence:
         if state.forbidden:

@@ -1,12 +1,14 @@
 """The pulse: when the audit runs. A throttle, not a debounce: churn cannot put it off."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 
 import structlog
 
 from clusteraudit.audit.audit import AuditResult
+from clusteraudit.handlers import memory
 from clusteraudit.handlers.engine import Engine
 from clusteraudit.handlers.pending import Pending
 
@@ -37,11 +39,23 @@ class Pulse:
 
     async def run(self) -> None:
         """Pulse, until cancelled."""
+        await self._gather()
+        await self._audit()
+        await asyncio.to_thread(memory.settle)
         while True:
             await self._wait()
             rest = min(LONGEST, _REST * self._engine.cpu_seconds)
             await asyncio.sleep(max(self._window, rest))
             await self._audit()
+
+    async def _gather(self) -> None:
+        """Until every kind has answered, rows go into the model, and nobody is asked."""
+        while not self._pending.settled.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._window):
+                    await self._pending.settled.wait()
+            await self._engine.absorb(*self._pending.take())
+            self.beat = time.monotonic()
 
     async def _wait(self) -> None:
         """Until something changed, or the earliest deadline is due.
@@ -60,13 +74,11 @@ class Pulse:
 
     async def _audit(self) -> None:
         changes, evidence = self._pending.take()
-        settled = self._pending.answered
-        result = await self._engine.step(changes, evidence, settled=settled)
+        result = await self._engine.step(changes, evidence, settled=True)
         self.last = result
         self.beat = time.monotonic()
         _say(result, len(changes), self._engine.cpu_seconds)
-        if settled:
-            self._tell(result)
+        self._tell(result)
 
 
 def _say(result: AuditResult, changes: int, seconds: float) -> None:

@@ -38,6 +38,12 @@ class Figures:
     """By reason."""
     events_waiting: int
     requests: Mapping[tuple[str, str, int], int]
+    stalls: Mapping[str, float]
+    """The longest of the event loop in the last minutes: `wall` by the clock, `cpu` its own."""
+    cpu_seconds: Mapping[str, float]
+    """CPU time so far, by what it went into."""
+    log_dropped: int
+    """Lines that nobody took in time."""
 
 
 def _one(value: Callable[[Figures], float]) -> Callable[[Figures], Samples]:
@@ -70,6 +76,26 @@ METRICS: tuple[Metric[Figures], ...] = (
         "operator_last_audit_cpu_seconds",
         "CPU time of the last audit.",
         _one(lambda f: f.audit_cpu_seconds),
+    ),
+    Metric(
+        "operator_loop_stall_seconds",
+        "Longest time in the last minutes for which the event loop had no turn for others: by the"
+        " clock (wall), and the CPU time of its own (cpu). Wall without cpu is a lack of CPU.",
+        lambda figures: {(one,): seconds for one, seconds in figures.stalls.items()},
+        ("time",),
+    ),
+    Metric(
+        "operator_cpu_seconds",
+        "CPU time of the event loop, of audits and of drills in the background.",
+        lambda figures: {(one,): seconds for one, seconds in figures.cpu_seconds.items()},
+        ("part",),
+        "counter",
+    ),
+    Metric(
+        "operator_log_dropped",
+        "Log lines that were not written, since whoever takes them was too slow.",
+        _one(lambda f: f.log_dropped),
+        kind="counter",
     ),
     Metric(
         "operator_status_writes",

@@ -169,6 +169,7 @@ class Informer:
         clock: Callable[[], float] = time.time,
         silence: float = SILENCE,
         rng: random.Random | None = None,
+        lists: asyncio.Semaphore | None = None,
     ) -> None:
         self.state = KindState(reason="NotSynced", since=int(clock()))
         self._session = session
@@ -178,6 +179,8 @@ class Informer:
         self._clock = clock
         self._silence = silence
         self._rng = rng or random.Random()
+        self._lists = lists or asyncio.Semaphore()
+        """Shared by all kinds: how many lists may be under way."""
         self._path = path(resource.api_version, resource.plural)
         self._version = ""
         self._streaming = True
@@ -216,7 +219,8 @@ class Informer:
             began = time.monotonic()
             try:
                 if not self._version:
-                    await self._list()
+                    async with self._lists:
+                        await self._list()
                 await self._watch()
             except BrokenWatchError as broken:
                 self._version = "" if broken.relist else self._version

@@ -32,6 +32,9 @@ OWN = Figures(
     {},
     0,
     {("GET", "nodes", 200): 4},
+    {"wall": 0.2, "cpu": 0.1},
+    {"loop": 1.5, "audit": 2.5, "drills": 0.5},
+    3,
 )
 BUDGET = 1000
 
