@@ -65,14 +65,14 @@ def peak(figures: Figures) -> Value:
 def _stalled(figures: Figures) -> Value:
     """The longest, by the clock, in milliseconds."""
     steps = (figures.get(name, {}).get("stall") for name in ("start", "churn", "restart"))
-    walls = [1000 * one["wall"] for one in steps if one]
+    walls: list[float] = [1000 * one["wall"] for one in steps if one]
     return max(walls, default=None)
 
 
 def _stalled_cpu(figures: Figures) -> Value:
     """The same, by the CPU time of the loop's thread."""
     steps = (figures.get(name, {}).get("stall") for name in ("start", "churn", "restart"))
-    spent = [1000 * one["cpu"] for one in steps if one]
+    spent: list[float] = [1000 * one["cpu"] for one in steps if one]
     return max(spent, default=None)
 
 
@@ -102,9 +102,9 @@ def _requests_per_minute(figures: Figures) -> Value:
 def _per_hour(figures: Figures) -> Value:
     """Of a long window alone: ten minutes may have one write, a minute none."""
     idle = figures.get("idle")
-    if not idle or idle["seconds"] < _LONG and idle["statusWrites"]:
+    if not idle or (idle["seconds"] < _LONG and idle["statusWrites"]):
         return None
-    return 3600 * idle["statusWrites"] / idle["seconds"]
+    return float(3600 * idle["statusWrites"] / idle["seconds"])
 
 
 def _missing(figures: Figures) -> Value:
@@ -124,7 +124,9 @@ def _differs(figures: Figures) -> Value:
 
 BUDGETS: tuple[Budget, ...] = (
     Budget("bare list of the same objects", "s", figure("bare_list", "seconds")),
-    Budget("start to first report, beyond that", "s", figure("start", "beyondBareList"), _fixed(30)),
+    Budget(
+        "start to first report, beyond that", "s", figure("start", "beyondBareList"), _fixed(30)
+    ),
     Budget("peak memory of the operator", "MiB", peak, _memory),
     Budget("stall of the event loop, by the clock", "ms", _stalled, _fixed(100)),
     Budget("stall of the event loop, its own CPU", "ms", _stalled_cpu, _fixed(100)),
@@ -135,7 +137,9 @@ BUDGETS: tuple[Budget, ...] = (
     Budget("CPU at that", "% of a core", _percent("churn", "cpuShare"), _fixed(10)),
     Budget("change to metric, median", "s", figure("latency", "p50")),
     Budget("change to metric, p99", "s", figure("latency", "p99"), _fixed(3)),
-    Budget("status writes at that", "a minute", figure("churn", "statusWritesPerMinute"), _fixed(2)),
+    Budget(
+        "status writes at that", "a minute", figure("churn", "statusWritesPerMinute"), _fixed(2)
+    ),
     Budget("status", "KiB", figure("churn", "statusKib"), _fixed(200)),
     Budget("series in /metrics", "", figure("start", "series"), _fixed(1000)),
     Budget("slope of memory over churn", "MiB an hour", figure("churn", "slopeMibPerHour")),
@@ -143,12 +147,24 @@ BUDGETS: tuple[Budget, ...] = (
     Budget("CPU at that", "% of a core", _percent("restart", "cpuShare")),
     Budget("memory after a restart of all pods, more than before", "MiB", _growth),
     Budget("pods known wrongly after it", "", _missing, _fixed(0)),
-    Budget("scan, live, times the bare list", "", _beside_list("scan", "live", "seconds"), _fixed(2)),
+    Budget(
+        "scan, live, times the bare list", "", _beside_list("scan", "live", "seconds"), _fixed(2)
+    ),
     Budget("scan, live, peak", "MiB", figure("scan", "live", "peakMib"), _of_commands(512, 160)),
     Budget("scan -f of a snapshot", "s", figure("scan", "file.jsonl", "seconds"), _fixed(30)),
-    Budget("scan -f of a snapshot, peak", "MiB", figure("scan", "file.jsonl", "peakMib"), _of_commands(700, 240)),
+    Budget(
+        "scan -f of a snapshot, peak",
+        "MiB",
+        figure("scan", "file.jsonl", "peakMib"),
+        _of_commands(700, 240),
+    ),
     Budget("scan -f of a .gz", "s", figure("scan", "file.jsonl.gz", "seconds"), _fixed(30)),
-    Budget("scan -f of a .gz, peak", "MiB", figure("scan", "file.jsonl.gz", "peakMib"), _of_commands(700, 240)),
+    Budget(
+        "scan -f of a .gz, peak",
+        "MiB",
+        figure("scan", "file.jsonl.gz", "peakMib"),
+        _of_commands(700, 240),
+    ),
     Budget("rules that scan and operator tell differently", "", _differs, _fixed(0)),
 )
 
@@ -175,8 +191,18 @@ def _cells(budget: Budget, runs: list[Figures]) -> Iterator[str]:
 def over(run: Figures) -> list[str]:
     """What exceeds its budget."""
     found = ((one, one.value(run), one.most(run)) for one in BUDGETS)
-    return [one.what for one, value, most in found if value is not None and most is not None and value > most]
+    return [
+        one.what
+        for one, value, most in found
+        if value is not None and most is not None and value > most
+    ]
 
 
 def _short(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.2g}" if abs(value) < 1 else f"{value:.1f}"
+    return (
+        f"{value:,.0f}"
+        if abs(value) >= 100 or value == int(value)
+        else f"{value:.2g}"
+        if abs(value) < 1
+        else f"{value:.1f}"
+    )

@@ -48,7 +48,9 @@ class Life:
         self._cluster = cluster
         self._pods = Pods(now)
         self._workloads = {one.number: one for one in cluster.workloads}
-        self._places = [(one.number, at) for one in cluster.workloads for at in range(len(one.nodes))]
+        self._places = [
+            (one.number, at) for one in cluster.workloads for at in range(len(one.nodes))
+        ]
         self._states: dict[Where, State] = {}
         self._unready: list[Where] = []
         self.changes = 0

@@ -43,9 +43,9 @@ class Workload:
     name: str
     cpu: int
     memory: int
-    sidecar: bool
-    claims: bool
     nodes: tuple[int | None, ...]
+    sidecar: bool = False
+    claims: bool = False
 
     def pod(self, at: int, revision: int = 0) -> str:
         """The name of one of its pods, in the revision that a restart made."""
@@ -122,7 +122,7 @@ def _workloads(size: Size, chance: random.Random) -> Iterator[Workload]:
 
 def _agent(number: int, name: str, size: Size) -> Workload:
     nodes = tuple(range(size.nodes))
-    return Workload(number, "DaemonSet", SYSTEM, name, 50, 64, False, False, nodes)
+    return Workload(number, "DaemonSet", SYSTEM, name, 50, 64, nodes)
 
 
 def _sizes(pods: int, workloads: int, chance: random.Random) -> list[int]:
@@ -157,7 +157,7 @@ def _of_a_team(
     sidecar = chance.random() < 0.3
     claims = kind == "StatefulSet"
     name = f"{_WORDS[number % len(_WORDS)]}-{number:05}"
-    return Workload(number, kind, team, name, cpu, memory, sidecar, claims, tuple(nodes))
+    return Workload(number, kind, team, name, cpu, memory, tuple(nodes), sidecar, claims)
 
 
 def _rarely_large(steps: tuple[int, ...], chance: random.Random) -> int:

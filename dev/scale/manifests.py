@@ -129,9 +129,7 @@ def _csi_node(number: int, now: str) -> Put:
         "allocatable": {"count": 25},
     }
     meta = {"name": node_name(number)}
-    return write(
-        "csinodes", "storage.k8s.io/v1", "CSINode", meta, now, spec={"drivers": [driver]}
-    )
+    return write("csinodes", "storage.k8s.io/v1", "CSINode", meta, now, spec={"drivers": [driver]})
 
 
 def _of_workload(workload: Workload, now: str) -> Iterator[Put]:
@@ -221,7 +219,10 @@ def _old(cluster: Cluster, now: str) -> Iterator[Put]:
         for number in range(count):
             name = f"{like}{number:03}"
             own = value.replace(f'"name":"{like}"'.encode(), f'"name":"{name}"'.encode())
-            yield f"{key}{number:03}", own.replace(uid(key).encode(), uid(f"{key}{number}").encode())
+            yield (
+                f"{key}{number:03}",
+                own.replace(uid(key).encode(), uid(f"{key}{number}").encode()),
+            )
 
 
 def _service(workload: Workload, now: str) -> Iterator[Put]:
@@ -247,9 +248,7 @@ def _service(workload: Workload, now: str) -> Iterator[Put]:
         "ports": [{"name": "http", "port": 8080, "protocol": "TCP"}],
         "endpoints": [_endpoint(workload, at) for at in range(min(len(workload.nodes), 100))],
     }
-    yield write(
-        "endpointslices", "discovery.k8s.io/v1", "EndpointSlice", slice_meta, now, **parts
-    )
+    yield write("endpointslices", "discovery.k8s.io/v1", "EndpointSlice", slice_meta, now, **parts)
 
 
 def _endpoint(workload: Workload, at: int) -> Object:

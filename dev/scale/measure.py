@@ -170,7 +170,9 @@ def _requests(standing: Stand, since: datetime) -> dict[str, int]:
         if came >= since and event["auditID"] not in seen:
             seen.add(event["auditID"])
             what = event.get("objectRef", {})
-            name = "/".join(part for part in (what.get("resource"), what.get("subresource")) if part)
+            name = "/".join(
+                part for part in (what.get("resource"), what.get("subresource")) if part
+            )
             found[f"{event['verb']} {name or event['requestURI'].partition('?')[0]}"] += 1
     return dict(sorted(found.items()))
 
@@ -276,9 +278,7 @@ async def _scan(run: Run) -> Figures:
     """The command line on the same cluster; and whether it finds what the operator tells."""
     await asyncio.sleep(_SHOWN)
     samples = await scrape(run.operator)
-    return await asyncio.to_thread(
-        commands.measure, run.stand.kubeconfig, commands.told(samples)
-    )
+    return await asyncio.to_thread(commands.measure, run.stand.kubeconfig, commands.told(samples))
 
 
 _STEPS = {

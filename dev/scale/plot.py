@@ -33,9 +33,10 @@ class Panel:
 
 def svg(panels: Sequence[Panel], runs: Sequence[Figures]) -> str:
     """The picture; the same runs make the same text."""
+    width = WIDTH * len(panels)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH * len(panels)}" height="{HEIGHT}" '
-        f'viewBox="0 0 {WIDTH * len(panels)} {HEIGHT}" font-family="sans-serif" font-size="11">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{HEIGHT}"',
+        f'viewBox="0 0 {width} {HEIGHT}" font-family="sans-serif" font-size="11">',
         '<rect width="100%" height="100%" fill="#ffffff"/>',
     ]
     for number, panel in enumerate(panels):

@@ -226,7 +226,7 @@ def _container(workload: Workload, name: str) -> Object:
     }
     mounts = [
         {"name": "config", "mountPath": "/etc/app", "readOnly": True},
-        {"name": "tmp", "mountPath": "/tmp"},
+        {"name": "tmp", "mountPath": "/scratch"},
         {
             "name": "kube-api-access-@token",
             "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount",

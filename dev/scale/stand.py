@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from controlplane import ControlPlane
@@ -20,6 +19,7 @@ from scale.usage import usage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
 
     from scale.cluster import Cluster
     from scale.etcd import Put

@@ -49,7 +49,9 @@ def test_there_are_as_many_pods_as_asked_for_and_each_has_a_name_of_its_own() ->
         cluster = Cluster(Size(size))
         assert cluster.pods == size
         names = {
-            (one.namespace, one.pod(at)) for one in cluster.workloads for at in range(len(one.nodes))
+            (one.namespace, one.pod(at))
+            for one in cluster.workloads
+            for at in range(len(one.nodes))
         }
         assert len(names) == size
 
@@ -93,7 +95,9 @@ def test_no_node_holds_more_than_it_has(cluster: Cluster) -> None:
         cpu = sum(int(one["resources"]["requests"]["cpu"].removesuffix("m")) for one in containers)
         asked[pod["spec"].get("nodeName", "")] += cpu
     asked.pop("", None)
-    made = (json.loads(value or b"") for key, value in everything(cluster, NOW) if "minions/" in key)
+    made = (
+        json.loads(value or b"") for key, value in everything(cluster, NOW) if "minions/" in key
+    )
     room = {one["metadata"]["name"]: int(one["status"]["allocatable"]["cpu"][:-1]) for one in made}
     assert all(cpu <= room[name] for name, cpu in asked.items())
 

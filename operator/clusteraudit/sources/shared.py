@@ -15,7 +15,7 @@ def shared(value: T) -> T:
     """
     found = _held.get(value)
     if type(found) is type(value):
-        return found  # type: ignore[return-value]
+        return found
     if len(_held) >= _MOST:
         _held.clear()
     _held[value] = value
