@@ -45,13 +45,13 @@ def _memory(figures: Figures) -> Value:
     """512 MiB at full size, 160 MiB up to 10,000 pods; between them along the line."""
     pods = figures["cluster"]["pods"]
     share = max(0.0, (pods - 10_000) / (FULL - 10_000))
-    return round(160 + (512 - 160) * share)
+    return float(round(160 + (512 - 160) * share))
 
 
 def _of_commands(most: float, small: float) -> Callable[[Figures], Value]:
     def find(figures: Figures) -> Value:
         share = max(0.0, (figures["cluster"]["pods"] - 10_000) / (FULL - 10_000))
-        return round(small + (most - small) * share)
+        return float(round(small + (most - small) * share))
 
     return find
 
