@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Run it; what ended is kept even if a later size fails."""
+    """Run it; what was measured is kept even if a later step fails."""
     parser = argparse.ArgumentParser(prog="scale", description=__doc__)
     parser.add_argument("pods", type=int, nargs="+")
     parser.add_argument("--without", nargs="*", default=(), help="steps to leave out")
@@ -34,9 +34,12 @@ def main() -> None:
         plan = Plan(
             pods, usage=not asked.no_usage, churn=asked.seconds, without=tuple(asked.without)
         )
-        runs.append(measure(plan, _say(time.monotonic())))
-        path = keep(runs[-1:])
-        print(f"written: {path}", file=sys.stderr)
+        runs.append({})
+        try:
+            measure(plan, _say(time.monotonic()), runs[-1])
+        finally:
+            if "start" in runs[-1]:
+                print(f"written: {keep(runs[-1:])}", file=sys.stderr)
     print(table(runs))
 
 

@@ -215,14 +215,13 @@ def _old(cluster: Cluster, now: str) -> Iterator[Put]:
     for place, workload in enumerate(deployments):
         count = len(range(place, cluster.size.old_replicasets, len(deployments)))
         like = f"{workload.name}-old"
-        key, value = replicaset(workload, like, 0, now)
+        key, made = replicaset(workload, like, 0, now)
+        text = (made or b"").decode()
         for number in range(count):
             name = f"{like}{number:03}"
-            own = value.replace(f'"name":"{like}"'.encode(), f'"name":"{name}"'.encode())
-            yield (
-                f"{key}{number:03}",
-                own.replace(uid(key).encode(), uid(f"{key}{number}").encode()),
-            )
+            own = text.replace(f'"name":"{like}"', f'"name":"{name}"')
+            own = own.replace(uid(key), uid(f"{key}{number:03}"))
+            yield f"{key}{number:03}", own.encode()
 
 
 def _service(workload: Workload, now: str) -> Iterator[Put]:

@@ -7,7 +7,7 @@ import json
 import tempfile
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,7 +57,7 @@ class Run:
     stand: Stand
     operator: Operator
     life: Life
-    figures: Figures = field(default_factory=dict)
+    figures: Figures
 
     @property
     def pid(self) -> int:
@@ -67,12 +67,12 @@ class Run:
         return self.operator.process.pid
 
 
-def measure(plan: Plan, say: Callable[[str], None]) -> Figures:
-    """Make the cluster, run the operator beside it, and tell everything that was measured."""
-    return asyncio.run(_measure(plan, say))
+def measure(plan: Plan, say: Callable[[str], None], figures: Figures) -> None:
+    """Make the cluster, run the operator beside it, and fill in all that is measured."""
+    asyncio.run(_measure(plan, say, figures))
 
 
-async def _measure(plan: Plan, say: Callable[[str], None]) -> Figures:
+async def _measure(plan: Plan, say: Callable[[str], None], figures: Figures) -> None:
     cluster = Cluster(Size(plan.pods))
     say(f"{cluster.pods} pods on {cluster.size.nodes} nodes: loading")
     with tempfile.TemporaryDirectory(prefix="cluster-audit-scale-") as folder:
@@ -80,7 +80,7 @@ async def _measure(plan: Plan, say: Callable[[str], None]) -> Figures:
             log = Path(folder) / "operator.log"
             operator = Operator(standing.kubeconfig, log, ("--usage-interval", "60"))
             life = Life(cluster, standing.etcd, standing.now)
-            run = Run(plan, cluster, standing, operator, life)
+            run = Run(plan, cluster, standing, operator, life, figures)
             run.figures |= {"asked": plan.pods, "cluster": _of_load(cluster, standing)}
             try:
                 for name, step in _STEPS.items():
@@ -92,7 +92,6 @@ async def _measure(plan: Plan, say: Callable[[str], None]) -> Figures:
                 if operator.process and operator.process.poll() is None:
                     operator.stop()
                 run.figures["log_bytes"] = log.stat().st_size if log.exists() else 0
-    return run.figures
 
 
 def _of_load(cluster: Cluster, standing: Stand) -> Figures:

@@ -46,7 +46,7 @@ SAID = {
     "allocatedResources": {"cpu": "550m", "memory": "2Gi"},
     "lastState": {"terminated": {"reason": "OOMKilled", "finishedAt": "2026-01-01T00:00:00Z"}},
 }
-POD = {
+POD: dict[str, Any] = {
     "metadata": {
         "name": "web-1",
         "namespace": "n",
@@ -244,8 +244,8 @@ def test_whatever_of_a_pod_differs(change: Any, pod: dict[str, Any]) -> None:
 def test_pods_that_differ_in_name_node_and_claim_share_one() -> None:
     twins, first, second = Twins(), read(POD), copy.deepcopy(POD)
     second["metadata"]["name"] = "web-2"
-    second["spec"]["nodeName"] = "node-c"  # type: ignore[index]
-    second["spec"]["volumes"][0] = {  # type: ignore[index]
+    second["spec"]["nodeName"] = "node-c"
+    second["spec"]["volumes"][0] = {
         "name": "other",
         "persistentVolumeClaim": {"claimName": "data-web-2"},
     }
@@ -256,6 +256,6 @@ def test_no_more_are_held_than_allowed() -> None:
     twins = Twins(most=3)
     for number in range(10):
         pod = copy.deepcopy(POD)
-        pod["metadata"]["ownerReferences"][0]["name"] = f"web-{number}"  # type: ignore[index]
+        pod["metadata"]["ownerReferences"][0]["name"] = f"web-{number}"
         made(read(pod), twins)
     assert len(twins._held) <= 3
