@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from clusteraudit.model.cluster import Cluster, derived
+from clusteraudit.model.printable import sentence
 from clusteraudit.model.rows import Ref
 from clusteraudit.rules.kit import Finding, Rule, Settings, Unknown
 
@@ -40,7 +41,7 @@ def ask(rule: Rule, subject: Ref, cluster: Cluster, settings: Mapping[str, Setti
     try:
         outcome = _answers(rule, subject, cluster, settings.get(rule.code) or rule.settings())
     except Exception as error:  # a fault of this rule, for this subject
-        return Outcome(error=f"{type(error).__name__}: {error}"[:200])
+        return Outcome(error=sentence(f"{type(error).__name__}: {error}", 200))
     if not outcome.found and not outcome.unknown:
         return Outcome(unknown=partial) if partial else CLEAR
     return outcome

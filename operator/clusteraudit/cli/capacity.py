@@ -43,7 +43,7 @@ def capacity(
     whole = covering(_workload(cluster, of, quiet=reading.quiet), coverage)
     answer = Answer(cluster, whole, by)
     report = shaped(answer, reading.inputs(), given=of not in _OWN)
-    reading.show(report, lambda console: show(report, console))
+    reading.show(report, show)
     return reading.code(report)
 
 

@@ -35,7 +35,7 @@ def drill(
     ground = Ground(reading.cluster)
     found = _drills(ground, what, name, mode)
     answer = drills(ground, found, reading.inputs())
-    reading.show(answer, lambda console: show(answer, console))
+    reading.show(answer, show)
     return reading.code(answer)
 
 

@@ -27,7 +27,7 @@ def evictions(
     cluster = reading.cluster
     names = _all(cluster) if everywhere else [_known(cluster, node)]
     answer = shaped((pressure(cluster, name, signal) for name in names), reading.inputs())
-    reading.show(answer, lambda console: show(answer, console))
+    reading.show(answer, show)
     return reading.code(answer)
 
 

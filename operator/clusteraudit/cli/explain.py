@@ -33,7 +33,7 @@ def explain(
     cluster = reading.cluster
     chosen = _named(cluster, pods) if pods else _every(cluster, pending=pending)
     shape = explained(cluster, chosen, reading.inputs())
-    reading.show(shape, lambda console: show(shape, console))
+    reading.show(shape, show)
     return reading.code(shape)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from clusteraudit.cli.errors import CommandError, Exit
 from clusteraudit.cli.progress import Progress
 from clusteraudit.model.moments import epoch
+from clusteraudit.model.printable import printable, sentence
 from clusteraudit.model.store import Change, Evidence
 from clusteraudit.report.inputs import Origin
 from clusteraudit.report.shapes import SkippedObject
@@ -44,7 +45,7 @@ def from_files(paths: list[str], complete: Iterable[str], *, quiet: bool) -> Mat
         raise CommandError(Exit.USAGE, str(error)) from None
     finally:
         progress.done()
-    return material(gathering, complete, ", ".join(paths))
+    return material(gathering, complete, printable(", ".join(paths)))
 
 
 def material(gathering: Gathering, complete: Iterable[str], name: str) -> Material:
@@ -62,7 +63,10 @@ def material(gathering: Gathering, complete: Iterable[str], name: str) -> Materi
             ignored=gathering.ignored,
             skipped=[
                 SkippedObject(
-                    source=one.source, object=one.object, reason=one.reason, message=one.message
+                    source=printable(one.source),
+                    object=sentence(one.object),
+                    reason=one.reason,
+                    message=sentence(one.message),
                 )
                 for one in gathering.skipped
             ],

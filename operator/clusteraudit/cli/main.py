@@ -18,6 +18,7 @@ from clusteraudit.cli.run import run
 from clusteraudit.cli.scan import scan
 from clusteraudit.cli.show import crd, rules
 from clusteraudit.cli.snapshot import snapshot
+from clusteraudit.model.printable import sentence
 
 _INTERRUPTED = 130  # as shells count it: 128 and the number of SIGINT
 
@@ -89,7 +90,7 @@ def main() -> None:
 def _fail(message: str, code: Exit) -> Exit:
     if "--debug" in sys.argv:
         traceback.print_exc()
-    typer.echo(f"Error: {message}", err=True)
+    typer.echo("\n".join(map(sentence, f"Error: {message}".split("\n"))), err=True)
     return code
 
 

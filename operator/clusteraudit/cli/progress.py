@@ -3,6 +3,8 @@
 import sys
 import time
 
+from clusteraudit.model.printable import printable
+
 _PATIENCE = 2.0
 _EVERY = 0.2
 
@@ -20,7 +22,7 @@ class Progress:
         if self._shown and time.monotonic() >= self._next:
             self._next = time.monotonic() + _EVERY
             self._drawn = True
-            sys.stderr.write(f"\r\x1b[Kreading {what}: {number} objects")
+            sys.stderr.write(f"\r\x1b[Kreading {printable(what)}: {number} objects")
             sys.stderr.flush()
 
     def done(self) -> None:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, wraps
-from typing import Annotated, Concatenate, ParamSpec, Protocol
+from typing import Annotated, Concatenate, ParamSpec, Protocol, TypeVar
 
 import typer
 from pydantic import BaseModel
@@ -14,13 +14,14 @@ from rich.console import Console
 from clusteraudit.cli import options, select
 from clusteraudit.cli.errors import CommandError, Exit
 from clusteraudit.cli.inputs import Material, from_cluster, from_files, moment
-from clusteraudit.cli.output import Format, console, machine
+from clusteraudit.cli.output import Format, console, machine, plain
 from clusteraudit.model.cluster import Cluster
 from clusteraudit.model.kinds import KINDS
 from clusteraudit.model.store import Store
 from clusteraudit.report.inputs import inputs
 from clusteraudit.report.shapes import Inputs
 
+A = TypeVar("A", bound=BaseModel)
 P = ParamSpec("P")
 
 
@@ -94,10 +95,10 @@ class Reading:
             self.material.origin,
         )
 
-    def show(self, answer: BaseModel, table: Callable[[Console], None]) -> None:
+    def show(self, answer: A, table: Callable[[A, Console], None]) -> None:
         """The answer on stdout, in the format that is asked for."""
         if self.output is Format.TABLE:
-            table(console())
+            table(plain(answer), console())
         else:
             typer.echo(machine(answer, self.output))
 

@@ -49,7 +49,7 @@ def scan(
     result = audit.step(material.changes, evidence=material.evidence, now=reading.at)
     shown = select.shown(min_severity, select.words(namespace))
     report = shaped(result, tuned.catalogue, origin=material.origin, shown=shown)
-    reading.show(report, lambda console: show(report, console))
+    reading.show(report, show)
     return reading.code(report) or _over(report, limit)
 
 

@@ -14,6 +14,8 @@ from typing import Literal, TextIO
 
 import structlog
 
+from clusteraudit.model.printable import printable, sentence
+
 LogFormat = Literal["json", "console"]
 
 
@@ -60,6 +62,17 @@ def dropped() -> int:
     return sum(one.dropped for one in logging.getLogger().handlers if isinstance(one, Writer))
 
 
+def harmless(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Texts of objects as they may be shown; lines stay lines where a trace needs them."""
+    return {name: _shown(value, lines=name == "exception") for name, value in event.items()}
+
+
+def _shown(value: object, *, lines: bool) -> object:
+    if not isinstance(value, str):
+        return value
+    return "\n".join(map(printable, value.split("\n"))) if lines else sentence(value)
+
+
 def configure(form: LogFormat, *, verbose: bool) -> None:
     """Send all logs to stderr in one form."""
     shared: list[structlog.typing.Processor] = [
@@ -83,7 +96,11 @@ def configure(form: LogFormat, *, verbose: bool) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                harmless,
+                last,
+            ],
         )
     )
     root = logging.getLogger()

@@ -132,7 +132,7 @@ class StatusCapacity(Shape):
     """What is free of a resource, in its base unit: millicores, bytes, or a count."""
 
     resource: str = Field(
-        description="cpu, memory, pods (slots), then others by name.", max_length=63
+        description="cpu, memory, pods (slots), then others by name.", max_length=317
     )
     allocatable: int = Field(description="Allocatable of all nodes.")
     requested: int = Field(description="Requested by pods that have a node.")

@@ -16,6 +16,7 @@ from pydantic.alias_generators import to_camel
 
 from clusteraudit.model.build import NOW, Manifest
 from clusteraudit.model.cluster import Cluster
+from clusteraudit.model.printable import sentence
 from clusteraudit.model.rows import Ref
 
 
@@ -263,7 +264,8 @@ class Rule:
 
     def _fill(self, template: str, finding: Finding) -> str:
         parts = {name: _spoken(value) for name, value in finding.evidence}
-        return template.format_map({"subject": finding.subject, **parts, **dict(finding.words)})
+        said = {"subject": finding.subject, **parts, **dict(finding.words)}
+        return sentence(template.format_map(said))
 
     def severity_of(self, finding: Finding) -> Severity:
         """The one that is forced, else the finding's own, else the rule's."""

@@ -22,6 +22,9 @@ from clusteraudit.sources import parts
 from clusteraudit.sources.feed import TranslateError
 from clusteraudit.sources.shared import shared
 
+_LONGEST = (317, 63, 253)
+"""Characters of an API version (a group and `/v1`), a kind and a name, at most."""
+
 
 def labels(pairs: Mapping[str, str]) -> Labels:
     """Labels as they are shared: their words are few, however many objects carry them."""
@@ -39,11 +42,19 @@ def seconds(text: str | None) -> int | None:
 
 
 def owner(meta: docs.Meta) -> Ref | None:
-    """The controller, under the version by which the model knows its kind."""
+    """The controller, under the version by which the model knows its kind.
+
+    The API server takes any text as an owner. What is too long for an object is none.
+    """
     for reference in meta.owner_references:
-        if reference.controller:
+        if reference.controller and _can_be(reference):
             return _ref(reference.api_version, reference.kind, meta.namespace, reference.name)
     return None
+
+
+def _can_be(reference: docs.OwnerReference) -> bool:
+    held = (reference.api_version, reference.kind, reference.name)
+    return all(len(text) <= most for text, most in zip(held, _LONGEST, strict=True))
 
 
 @lru_cache(maxsize=1024)

@@ -6,7 +6,7 @@ the model, a snapshot or a report.
 
 import msgspec
 
-from clusteraudit.sources.parts import Count, Document, Present, Quantities
+from clusteraudit.sources.parts import Count, Document, Name, Namespace, Present, Quantities
 from clusteraudit.sources.pulls import pull_failure, registry
 from clusteraudit.sources.scheduling import (
     Affinity,
@@ -45,8 +45,8 @@ class OwnerReference(Document, frozen=True, kw_only=True):
 class Meta(Document, frozen=True, kw_only=True):
     """Of metadata."""
 
-    name: str
-    namespace: str = ""
+    name: Name
+    namespace: Namespace = ""
     resource_version: str = ""
     generation: int = 0
     creation_timestamp: str | None = None

@@ -6,6 +6,9 @@ import msgspec
 
 Quantity = str | int | float
 Quantities = dict[str, Quantity]
+Name = Annotated[str, msgspec.Meta(max_length=253)]
+"""Longer ones no API server takes (apimachinery `validation.DNS1123SubdomainMaxLength`)."""
+Namespace = Annotated[str, msgspec.Meta(max_length=63)]
 Count = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 
 
