@@ -1,8 +1,8 @@
-"""Text of objects as it may be shown: nothing in it moves a cursor, turns the line or ends it.
+r"""Text of objects as it may be shown: nothing in it moves a cursor, turns the line or ends it.
 
 Names and labels that an API server holds are plain ASCII; reasons, messages, and all that a file
 says, need not be. What Unicode has as control, format, separator, surrogate or unassigned becomes
-an escape (`\\x1b`, `\\u202e`), as Python's `repr` writes it.
+an escape (`\x1b`, `\u202e`), as Python's `repr` writes it.
 """
 
 LONGEST = 1024

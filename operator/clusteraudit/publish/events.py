@@ -11,6 +11,7 @@ from clusteraudit.audit.audit import AuditResult, order
 from clusteraudit.audit.ledger import Entry
 from clusteraudit.diagnose.chains import diagnose
 from clusteraudit.model.moments import rfc3339
+from clusteraudit.model.printable import printable
 from clusteraudit.model.rows import Ref
 from clusteraudit.report.resource import GROUP, KIND, VERSION, Spec, StatusEvent
 from clusteraudit.report.scan import reference
@@ -168,6 +169,7 @@ def _why(entry: Entry, cause: Entry | None) -> str:
 
 def fit(text: str, end: str = "") -> str:
     """As much of the text as the API takes before the end; both whole, as a rule."""
+    text, end = printable(text), printable(end)
     room = NOTE_BYTES - len(end.encode())
     if len(text.encode()) <= room:
         return text + end

@@ -8,6 +8,7 @@ from clusteraudit.audit.audit import AuditResult, Tally
 from clusteraudit.audit.ledger import Entry
 from clusteraudit.diagnose.chains import Diagnosis, diagnose
 from clusteraudit.model.moments import rfc3339
+from clusteraudit.model.printable import printable
 from clusteraudit.model.rows import Ref
 from clusteraudit.report.inputs import Origin, inputs
 from clusteraudit.report.shapes import (
@@ -137,7 +138,7 @@ def _line(entries: Sequence[Entry], catalogue: Catalogue) -> str:
     for entry in reversed(entries):
         rule = catalogue.get(entry.rule)
         said.append(f"{rule.name if rule else entry.rule} ({entry.finding.subject})")
-    return " <- ".join(said)
+    return printable(" <- ".join(said))
 
 
 def rule_shape(tally: Tally, catalogue: Catalogue) -> RuleShape:

@@ -12,6 +12,7 @@ from clusteraudit.audit.ledger import Entry
 from clusteraudit.diagnose.chains import Diagnosis, diagnose
 from clusteraudit.model.kinds import KINDS
 from clusteraudit.model.moments import rfc3339
+from clusteraudit.model.printable import sentence
 from clusteraudit.model.rows import SLOTS
 from clusteraudit.report.losses import drills
 from clusteraudit.report.resource import (
@@ -335,7 +336,7 @@ def _verdicts(
 
 def _verdict(holds: object, yes: tuple[str, str], no: tuple[str, str]) -> Verdict:
     reason, message = yes if holds else no
-    return ("True" if holds else "False", reason, message[:_MESSAGE])
+    return ("True" if holds else "False", reason, sentence(message, _MESSAGE))
 
 
 def _loop(

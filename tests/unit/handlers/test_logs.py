@@ -60,9 +60,13 @@ def test_a_trace_keeps_its_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", out)
     configure("console", verbose=False)
     try:
-        raise ValueError("\x1b[2J\nforged")
+        fail()
     except ValueError:
         structlog.get_logger("clusteraudit.x").exception("failed")
     assert "Traceback" in out.getvalue()
     assert out.getvalue().count("\n") > 3
     assert out.getvalue().replace("\n", "").isprintable()
+
+
+def fail() -> None:
+    raise ValueError("\x1b[2J\nforged")
