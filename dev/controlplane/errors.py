@@ -4,7 +4,8 @@ import json
 
 
 class ApiError(RuntimeError):
-    """An answer that is not a success, with its `status` code and the server's `reason`."""
+    """An answer that is not a success, with its `status` code, the server's `reason`, and the
+    `fields` that it names."""
 
     def __init__(self, request: str, status: int, text: str) -> None:
         try:
@@ -13,4 +14,6 @@ class ApiError(RuntimeError):
             body = {}
         self.status = status
         self.reason = str(body.get("reason", ""))
+        details = body.get("details") or {}
+        self.fields = [str(one.get("field", "")) for one in details.get("causes") or ()]
         super().__init__(f"{request}: {status} {body.get('message', text)}")
