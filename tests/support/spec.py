@@ -17,14 +17,27 @@ Object = dict[str, Any]
 LONG = ".".join(["a" * 63, "b" * 63, "c" * 63, "d" * 61])
 """253 characters, as long as the name of an object may be."""
 NAMES = ("a", "0", "web-0", LONG, "a" * 63, "x" * 64, "kube-dns", "A_b", "-", "a..b", "")
-KEYS = ("app", "a" * 63, f"{LONG}/{'k' * 63}", "kubernetes.io/hostname", "", "a/b/c", "topology.k8s.io/zone")
+KEYS = (
+    "app",
+    "a" * 63,
+    f"{LONG}/{'k' * 63}",
+    "kubernetes.io/hostname",
+    "",
+    "a/b/c",
+    "topology.k8s.io/zone",
+)
 VALUES = ("", "a", "v" * 63, "v" * 64, "A.b_c-1", "web", "true", "1", "ü")
 QUANTITIES = (
     *("0", "1", "-1", "1n", "1u", "100m", "1500m", "1.5Gi", "1Ki", "9223372036854775807", "1e30"),
     *("9223372036854775808", "7Ei", "8Ei", "9E", "-8Ei", "0.0000000001", "1E3", "+1", "1e-9", ""),
 )
 TIMES = (
-    *("0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "1969-12-31T23:59:59Z", "2026-02-30T00:00:00Z"),
+    *(
+        "0001-01-01T00:00:00Z",
+        "9999-12-31T23:59:59Z",
+        "1969-12-31T23:59:59Z",
+        "2026-02-30T00:00:00Z",
+    ),
     *("2026-01-01T00:00:00+14:00", "2262-04-11T23:47:17Z", "2026-01-01T00:00:00.000001Z"),
     *("2038-01-19T03:14:08Z", "0000-01-01T00:00:00Z", None),
 )
@@ -41,10 +54,28 @@ WORDS = (
     *("Ingress", "Egress", "ScheduleAnyway", "DoNotSchedule", "ReadWriteOnce", "ReadWriteOncePod"),
     *("Filesystem", "Block", "Immediate", "WaitForFirstConsumer", "cpu", "memory", "pods"),
     *("Container", "Pod", "Ready", "PodScheduled", "Unschedulable", "False", "Unknown", "Running"),
-    *("Succeeded", "Failed", "ClusterIP", "NodePort", "LoadBalancer", "ExternalName", "PreferDualStack"),
+    *(
+        "Succeeded",
+        "Failed",
+        "ClusterIP",
+        "NodePort",
+        "LoadBalancer",
+        "ExternalName",
+        "PreferDualStack",
+    ),
 )
-RESOURCES = ("cpu", "memory", "ephemeral-storage", "pods", "hugepages-2Mi", "requests.cpu",
-             "example.com/gpu", f"{LONG[:200]}.io/{'r' * 63}", "storage", "limits.memory")
+RESOURCES = (
+    "cpu",
+    "memory",
+    "ephemeral-storage",
+    "pods",
+    "hugepages-2Mi",
+    "requests.cpu",
+    "example.com/gpu",
+    f"{LONG[:200]}.io/{'r' * 63}",
+    "storage",
+    "limits.memory",
+)
 KINDS = ("Deployment", "ReplicaSet", "StatefulSet", "Node", "CronJob", "Rollout", "x" * 3000)
 _SIZE = 2**18 - 2**10
 """Bytes of annotations, at most, less a little."""
@@ -91,7 +122,9 @@ class Maker:
     def _set(self, value: Object, schema: Object) -> None:
         """One field; rather deep than not, and rather where there is something already."""
         _, found = self._schemas.resolve(schema)
-        named = {name: one for name, one in found.get("properties", {}).items() if name not in _KEPT}
+        named = {
+            name: one for name, one in found.get("properties", {}).items() if name not in _KEPT
+        }
         if not named:
             return
         there = [name for name in named if isinstance(value.get(name), dict | list) and value[name]]
@@ -158,8 +191,14 @@ class Maker:
         if found.get("format") == "byte":
             return rng.choice(("", "YQ==", "!"))
         pools: tuple[tuple[str, tuple[str, ...]], ...] = (
-            ("ip", ADDRESSES), ("cidr", ADDRESSES), ("address", ADDRESSES), ("key", KEYS),
-            ("value", VALUES), ("name", NAMES), ("kind", KINDS), ("resource", RESOURCES),
+            ("ip", ADDRESSES),
+            ("cidr", ADDRESSES),
+            ("address", ADDRESSES),
+            ("key", KEYS),
+            ("value", VALUES),
+            ("name", NAMES),
+            ("kind", KINDS),
+            ("resource", RESOURCES),
         )
         for part, pool in pools:
             if part in low and rng.random() < 0.8:
@@ -167,7 +206,9 @@ class Maker:
         return rng.choice((rng.choice(WORDS), rng.choice(WORDS), rng.choice(ORDERS), "", LONG))
 
 
-_KEPT = frozenset({"apiVersion", "kind", "name", "namespace", "generateName", "managedFields", "resourceVersion"})
+_KEPT = frozenset(
+    {"apiVersion", "kind", "name", "namespace", "generateName", "managedFields", "resourceVersion"}
+)
 """Fields that say what and where it is."""
 
 
@@ -199,14 +240,23 @@ def owned(rng: random.Random, names: list[tuple[str, str, str]]) -> list[Object]
     """Owners: itself or another that is there, so that there are circles, or none that could be."""
     made = []
     for number in range(rng.choice((1, 1, 2, 5))):
-        version, kind, name = rng.choice(names) if names and rng.random() < 0.6 else (
-            rng.choice(("apps/v1", "v1", "example.com/v1", "argoproj.io/v1alpha1")),
-            rng.choice((*KINDS, *ORDERS[:12])),
-            rng.choice(("gone", LONG, "n" * 5000, *ORDERS[:12])),
+        version, kind, name = (
+            rng.choice(names)
+            if names and rng.random() < 0.6
+            else (
+                rng.choice(("apps/v1", "v1", "example.com/v1", "argoproj.io/v1alpha1")),
+                rng.choice((*KINDS, *ORDERS[:12])),
+                rng.choice(("gone", LONG, "n" * 5000, *ORDERS[:12])),
+            )
         )
         made.append(
-            {"apiVersion": version, "kind": kind, "name": name, "uid": f"{rng.getrandbits(64)}",
-             "controller": number == 0}
+            {
+                "apiVersion": version,
+                "kind": kind,
+                "name": name,
+                "uid": f"{rng.getrandbits(64)}",
+                "controller": number == 0,
+            }
         )
     return made
 

@@ -3,10 +3,18 @@
 import asyncio
 import time
 
+import structlog
+
 from clusteraudit.model.kinds import KINDS, USAGE
+from clusteraudit.model.printable import sentence
 from clusteraudit.model.rows import Key, Row
 from clusteraudit.model.store import COMPLETE, Change, Evidence
 from clusteraudit.sources.feed import KindState
+
+
+_log = structlog.get_logger(__name__)
+_TOLD = 100
+"""Objects that cannot be evaluated, at a time, up to which the log names them."""
 
 
 class Pending:
@@ -33,8 +41,12 @@ class Pending:
         self.changed.set()
 
     def skipped(self, kind: str, namespace: str, name: str, reason: str, message: str) -> None:
-        """An object that cannot be evaluated."""
-        self.skips[kind, (namespace, name)] = f"{reason}: {message}"
+        """An object that cannot be evaluated: counted, and the first of them told."""
+        key, why = (kind, (namespace, name)), sentence(f"{reason}: {message}")
+        if self.skips.get(key) != why and len(self.skips) < _TOLD:
+            named = {"kind": kind, "namespace": namespace, "name": name}
+            _log.warning("an object cannot be evaluated", **named, why=why)
+        self.skips[key] = why
 
     def state(self, kind: str, state: KindState) -> None:
         """What is known of a kind has changed."""

@@ -9,11 +9,16 @@ from clusteraudit.model.kinds import KINDS, USAGE
 from clusteraudit.model.moments import epoch
 from clusteraudit.model.rows import Key
 from clusteraudit.model.store import COMPLETE, Change, Evidence, api_group
+from clusteraudit.sources.decoding import INVALID, Decoding, dense
 from clusteraudit.sources.documents import ObjectDoc
 from clusteraudit.sources.feed import TranslateError
 from clusteraudit.sources.parse import Payload
 from clusteraudit.sources.synthetic import synthetic_pods
 from clusteraudit.sources.translate import DOCUMENTS, translate
+
+
+_DIGITS = 20
+"""Of an integer of 64 bits, which a resourceVersion is."""
 
 
 class Skipped(msgspec.Struct, frozen=True):
@@ -120,7 +125,7 @@ class Gathering:
         try:
             document = decode(kind.name, payload)
             self._keep(kind.name, (namespace, top.metadata.name), document, source)
-        except (msgspec.ValidationError, RecursionError) as error:
+        except INVALID as error:
             self._skip(source, name, "InvalidObject", str(error))
         else:
             self._clock(payload)
@@ -149,7 +154,7 @@ class Gathering:
                 if isinstance(payload, bytes)
                 else msgspec.convert(payload, Header)
             )
-        except msgspec.ValidationError as error:
+        except INVALID as error:
             self._skip(source, "", "InvalidHeader", str(error))
 
     def _clock(self, payload: Payload) -> None:
@@ -158,7 +163,7 @@ class Gathering:
             timed = (
                 msgspec.json.decode(payload, type=_Timed)
                 if isinstance(payload, bytes)
-                else msgspec.convert(_dense(payload), _Timed)
+                else msgspec.convert(dense(payload), _Timed)
             )
             meta = timed.metadata
             texts = (meta.creation_timestamp, *(one.time for one in meta.managed_fields))
@@ -233,34 +238,23 @@ def _evidence(kind: str, *, full: bool, held: bool) -> Evidence:
 
 
 def decode(kind: str, payload: Payload) -> ObjectDoc:
-    """The document of an object; null counts as absent. Raises msgspec.ValidationError."""
-    document = DOCUMENTS[kind]
-    if isinstance(payload, bytes):
-        try:
-            return msgspec.json.decode(payload, type=document)
-        except msgspec.ValidationError:
-            payload = msgspec.json.decode(payload)
-    return msgspec.convert(_dense(payload), document)
+    """The document of an object; raises what INVALID names."""
+    return _DECODINGS[kind](payload)
 
 
-def _dense(value: object) -> object:
-    """Without what is null: the API server reads null as absent."""
-    if isinstance(value, dict):
-        return {key: _dense(one) for key, one in value.items() if one is not None}
-    if isinstance(value, list):
-        return [_dense(one) for one in value if one is not None]
-    return value
+_DECODINGS = {kind: Decoding(document) for kind, document in DOCUMENTS.items()}
+_TOP = Decoding(_Top)
 
 
 def _top(payload: Payload) -> _Top | None:
     try:
         if isinstance(payload, bytes):
-            return msgspec.json.decode(payload, type=_Top)
+            return _TOP(payload)
         named = {key: payload.get(key) for key in ("apiVersion", "kind", "snapshotVersion")}
         meta = payload.get("metadata")
         names = {k: meta.get(k) for k in ("name", "namespace")} if isinstance(meta, dict) else {}
-        return msgspec.convert(_dense({**named, "metadata": names}), _Top)
-    except (msgspec.ValidationError, RecursionError):
+        return _TOP({**named, "metadata": names})
+    except INVALID:
         return None
 
 
@@ -270,7 +264,7 @@ def _title(kind: str, namespace: str, name: str) -> str:
 
 def _version(document: ObjectDoc) -> int:
     text = document.metadata.resource_version
-    return int(text) if text.isdecimal() else 0
+    return int(text) if text.isdecimal() and len(text) <= _DIGITS else 0
 
 
 def of_manifests(

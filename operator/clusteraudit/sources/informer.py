@@ -28,6 +28,7 @@ from clusteraudit.kube.errors import (
 )
 from clusteraudit.kube.gate import backoff
 from clusteraudit.kube.session import JSON, Session
+from clusteraudit.sources.decoding import Decoding
 from clusteraudit.sources.feed import KindState, Resource, Sink, TranslateError
 from clusteraudit.sources.resources import path
 
@@ -109,7 +110,7 @@ class Reader:
         """What is there and cannot be evaluated."""
         self.generation = 0
         self._sink = sink
-        self._decoder = msgspec.json.Decoder(resource.document)
+        self._decode = Decoding(resource.document)
         self._peek = msgspec.json.Decoder(_Peek)
 
     def peek(self, item: bytes | msgspec.Raw) -> _Peek:
@@ -119,7 +120,7 @@ class Reader:
     def put(self, item: bytes | msgspec.Raw) -> None:
         """An object as it now is; one that cannot be read any more is gone from the model."""
         try:
-            document = self._decoder.decode(item)
+            document = self._decode(item)
             row = self.resource.translate(document)
         except (TranslateError, *UNREADABLE) as error:
             self._skip(item, error)

@@ -91,6 +91,8 @@ def _peek(data: bytes) -> Peek:
         raise ParseError(f"is not whole JSON: {error}") from None
     except RecursionError:
         raise ParseError("is nested too deeply") from None
+    except UnicodeDecodeError:
+        raise ParseError("is not UTF-8 text") from None
 
 
 def _unpack(data: bytes, peek: Peek) -> Iterator[Payload]:
