@@ -38,6 +38,8 @@ lock: ## pin requirements/*.txt anew from pyproject.toml (UPGRADE=1: newest vers
 	  --output-file requirements/dev.txt
 	$(STEP) "build.txt" $(COMPILE) --group build --constraint requirements/dev.txt --output-file requirements/build.txt
 	$(STEP) "sbom.txt" $(COMPILE) --group sbom --output-file requirements/sbom.txt
+	$(STEP) "fuzz.txt" $(COMPILE) pyproject.toml --group fuzz --constraint requirements/dev.txt \
+	  --output-file requirements/fuzz.txt
 
 # One version of each for every Python and system; no addresses, so that it works through any index.
 COMPILE = .venv-lock/bin/uv pip compile --quiet --no-header --generate-hashes --universal \
@@ -60,6 +62,20 @@ test: check ## check, then the chart, then the suite against the local control p
 	$(STEP) "chart tests" $(BIN)/python -m pytest -q -m helm
 	$(STEP) "bill of materials" $(MAKE) sbom
 	$(STEP) "control plane tests" $(BIN)/python -m pytest -q -rs -m controlplane
+
+build/fuzz/stamp: requirements/fuzz.txt
+	@rm -rf build/fuzz && python=$$(sh dev/tools/prerequisites.sh) && "$$python" -m venv build/fuzz
+	$(STEP) "the fuzzer" build/fuzz/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --require-hashes --requirement requirements/fuzz.txt
+	@touch $@
+
+.PHONY: fuzz
+fuzz: build/fuzz/stamp ## fuzz each target, or TARGET=, for MINUTES= (1); what is found stays in build/corpus
+	@for target in $(or $(TARGET),decoder quantity selector reader); do \
+	  PYTHONPATH=operator:tests build/fuzz/bin/python -m fuzz $$target build/corpus/$$target tests/fuzz/corpus/$$target \
+	    -max_total_time=$$(($(or $(MINUTES),1) * 60)) -timeout=20 -rss_limit_mb=2000 -max_len=6000 \
+	    -artifact_prefix=build/corpus/crash-$$target- -print_final_stats=1 || exit 1; \
+	done
 
 .PHONY: coverage
 coverage: .venv/stamp ## unit tests with branch coverage

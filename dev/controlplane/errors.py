@@ -4,8 +4,7 @@ import json
 
 
 class ApiError(RuntimeError):
-    """An answer that is not a success, with its `status` code, the server's `reason`, and the
-    `fields` that it names."""
+    """An answer that is not a success: its `status` code, the server's `reason` and `fields`."""
 
     def __init__(self, request: str, status: int, text: str) -> None:
         try:

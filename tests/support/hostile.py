@@ -81,7 +81,7 @@ def _spoil(value: Any, rule: str, spoiled: dict[str, str], say: Callable[[], str
         return [_spoil(one, rule, spoiled, say) for one in value]
     if not isinstance(value, dict):
         return value
-    changed = {}
+    changed: dict[str, Any] = {}
     for key, one in value.items():
         if key in _NAMES and isinstance(one, str):
             changed[key] = bad(one)

@@ -147,21 +147,20 @@ class Maker:
             return rng.choice((*QUANTITIES, *PARTS))
         if "enum" in found:
             return rng.choice((*found["enum"], *found["enum"], "", "None"))
-        match found.get("type"):
-            case "object":
-                return self._object(found, name, depth)
-            case "array":
-                many = rng.choice((0, 1, 1, 2, 3, 30)) if depth < 3 else rng.choice((0, 1))
-                return [self.value(found.get("items", {}), name, depth + 1) for _ in range(many)]
-            case "integer":
-                return rng.choice(INT32 if found.get("format") == "int32" else INT64)
-            case "boolean":
-                return rng.random() < 0.5
-            case "number":
-                return rng.choice((0, -1.5, 1e308, 0.1))
-            case "string":
-                return self._text(found, name)
-        return {}
+        return self._by_type(found, name, depth)
+
+    def _by_type(self, found: Object, name: str, depth: int) -> Any:
+        rng, what = self._rng, found.get("type")
+        if what == "object":
+            return self._object(found, name, depth)
+        if what == "array":
+            many = rng.choice((0, 1, 1, 2, 3, 30)) if depth < 3 else rng.choice((0, 1))
+            return [self.value(found.get("items", {}), name, depth + 1) for _ in range(many)]
+        if what == "string":
+            return self._text(found, name)
+        numbers = INT32 if found.get("format") == "int32" else INT64
+        scalars = {"integer": numbers, "boolean": (True, False), "number": (0, -1.5, 1e308, 0.1)}
+        return rng.choice(scalars.get(str(what), ({},)))
 
     def _object(self, found: Object, name: str, depth: int) -> Object:
         if "properties" in found:

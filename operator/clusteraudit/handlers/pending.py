@@ -11,7 +11,6 @@ from clusteraudit.model.rows import Key, Row
 from clusteraudit.model.store import COMPLETE, Change, Evidence
 from clusteraudit.sources.feed import KindState
 
-
 _log = structlog.get_logger(__name__)
 _TOLD = 100
 """Objects that cannot be evaluated, at a time, up to which the log names them."""

@@ -1,7 +1,7 @@
 """Decoding of documents, the same for informers, lists and files: null counts as absent.
 
-The API server writes null for a list that is empty and has no `omitempty` (the drivers of a CSINode,
-the endpoints of an EndpointSlice), and reads null as absent wherever it stands.
+The API server writes null for a list that is empty and has no `omitempty` (the drivers of a
+CSINode, the endpoints of an EndpointSlice), and reads null as absent wherever it stands.
 """
 
 from typing import Generic, TypeVar

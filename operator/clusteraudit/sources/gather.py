@@ -16,7 +16,6 @@ from clusteraudit.sources.parse import Payload
 from clusteraudit.sources.synthetic import synthetic_pods
 from clusteraudit.sources.translate import DOCUMENTS, translate
 
-
 _DIGITS = 20
 """Of an integer of 64 bits, which a resourceVersion is."""
 

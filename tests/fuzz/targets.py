@@ -13,7 +13,7 @@ import msgspec
 from clusteraudit.model.kinds import KINDS
 from clusteraudit.model.quantity import MAX, QuantityError, amount
 from clusteraudit.model.rows import Key, Row
-from clusteraudit.model.selectors import Labels, SelectorError
+from clusteraudit.model.selectors import Labels, Requirement, SelectorError
 from clusteraudit.sources import files
 from clusteraudit.sources.convert import node_selector, selector
 from clusteraudit.sources.feed import KindState
@@ -55,7 +55,7 @@ def decoder(data: bytes) -> None:
     known, text = resource(NAMES[data[0] % len(NAMES)]), data[1:]
     seen, gathering = Seen(), Gathering()
     Reader(known, seen).put(text)
-    gathering.add_item(known.kind, known.api_version, text)
+    gathering.add_item("", known.kind, known.api_version, text)
     rows = {one.key: one.row for one in gathering.rows() if one.kind == known.kind}
     assert len(seen.rows) + len(seen.skips) == 1, (seen.rows, seen.skips)
     if _addressed(text, namespaced=known.namespaced):
@@ -88,7 +88,7 @@ def quantity(data: bytes) -> None:
     try:
         milli, count = amount("cpu", text), amount("memory", text)
     except QuantityError as error:
-        assert len(str(error)) < 200
+        _told(error)
         return
     assert max(abs(milli), abs(count)) <= MAX
     assert abs(count) == -(-abs(milli) // 1000), (text, milli, count)
@@ -101,26 +101,39 @@ def labels_select(data: bytes) -> None:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return
     labels = Labels(tuple(sorted(said.items())))
-    for shape, made in ((Selector, selector), (NodeTerms, node_selector)):
+    for made in (_selected, _terms):
         try:
-            found = made(msgspec.json.decode(asked, type=shape))
+            found = made(asked)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             continue
         except SelectorError as error:
-            assert str(error)
+            _told(error)
             continue
         _opposites(found, labels)
 
 
-def _opposites(found: object, labels: Labels) -> None:
-    terms = getattr(found, "terms", (found,))
-    for term in terms:
-        for one in getattr(term, "requirements", None) or getattr(term, "expressions", ()):
-            matched = one.matches(labels)
-            other = {"In": "NotIn", "Exists": "DoesNotExist"}.get(one.operator)
-            if other:
-                assert msgspec.structs.replace(one, operator=other).matches(labels) != matched
-            assert isinstance(str(one), str)
+def _selected(asked: msgspec.Raw) -> tuple[Requirement, ...]:
+    return selector(msgspec.json.decode(asked, type=Selector)).requirements
+
+
+def _terms(asked: msgspec.Raw) -> tuple[Requirement, ...]:
+    terms = node_selector(msgspec.json.decode(asked, type=NodeTerms)).terms
+    return tuple(one for term in terms for one in (*term.expressions, *term.fields))
+
+
+def _told(error: ValueError) -> None:
+    """An error says why."""
+    assert str(error).strip()
+
+
+def _opposites(found: tuple[Requirement, ...], labels: Labels) -> None:
+    """What is not In is NotIn, and what is there is not absent."""
+    for one in found:
+        matched = one.matches(labels)
+        other = {"In": "NotIn", "Exists": "DoesNotExist"}.get(one.operator)
+        if other:
+            assert msgspec.structs.replace(one, operator=other).matches(labels) != matched
+        assert isinstance(str(one), str)
 
 
 def reader(data: bytes) -> None:
@@ -130,7 +143,7 @@ def reader(data: bytes) -> None:
         try:
             gathering = files.gather([file.name], _silent)
         except files.UnreadableError as error:
-            assert str(error)
+            _told(error)
             return
     changes = list(gathering.rows())
     assert all(one.row is None or one.key[1] or one.kind == "APIGroup" for one in changes)
