@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from clusteraudit.sources.gather import Gathering
-from clusteraudit.sources.parse import ParseError, objects
+from clusteraudit.sources.parse import ParseError, objects, whole
 
 SUFFIXES = (".yaml", ".yml", ".json", ".jsonl")
 Progress = Callable[[str, int], None]
@@ -61,11 +61,17 @@ def _wanted(path: Path) -> bool:
 
 def _read(source: str, gathering: Gathering, progress: Progress) -> None:
     try:
-        data = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
-        for payload in objects(source, data):
+        for payload in objects(source, _data(source)):
             gathering.add(source, payload)
             progress(source, gathering.read)
     except OSError as error:
         gathering.fail(source, "Unreadable", f"cannot be read: {error.strerror or error}")
     except ParseError as error:
         gathering.fail(source, "Unparsable", str(error))
+
+
+def _data(source: str) -> bytes:
+    if source == "-":
+        return whole(sys.stdin.buffer)
+    with Path(source).open("rb") as stream:
+        return whole(stream)

@@ -1,10 +1,11 @@
 """From bytes to objects: JSON, JSON lines and YAML, lists unpacked; nothing hostile gets far."""
 
 import gzip
+import io
 import re
 import zlib
 from collections.abc import Iterator
-from typing import TypeAlias
+from typing import BinaryIO, TypeAlias, cast
 
 import msgspec
 import yaml
@@ -12,6 +13,9 @@ import yaml
 Payload: TypeAlias = bytes | dict[str, object]
 """One object: as JSON text, or as YAML constructs it."""
 
+MAX_LINE = 2**28
+"""Bytes without a line end, at most: a list of 100,000 objects in one line is shorter."""
+_PIECE = 2**20
 _MAX_DEPTH = 100
 _MAX_NODES = 5_000_000
 _BLOCK_NESTING = re.compile(rb"^(?: {200}|(?:- ){100})", re.MULTILINE)
@@ -19,6 +23,25 @@ _BLOCK_NESTING = re.compile(rb"^(?: {200}|(?:- ){100})", re.MULTILINE)
 
 class ParseError(ValueError):
     """A text that holds no objects, or not only objects; the message names where and why."""
+
+
+class Faults:
+    """What is wrong with parts of a text: told at its end, so that it takes nothing else along."""
+
+    def __init__(self) -> None:
+        self._first = ""
+        self._more = 0
+
+    def note(self, message: str) -> None:
+        """A part that holds no object."""
+        self._more += bool(self._first)
+        self._first = self._first or message
+
+    def tell(self) -> None:
+        """Raise ParseError for all of them, if there is one."""
+        if self._first:
+            more = f", and {self._more} more of it is wrong" if self._more else ""
+            raise ParseError(self._first + more)
 
 
 class Peek(msgspec.Struct, rename="camel", gc=False):
@@ -45,9 +68,22 @@ def objects(name: str, data: bytes) -> Iterator[Payload]:
         yield from _yaml(data)
 
 
+def whole(stream: BinaryIO) -> bytes:
+    """All of a stream; raises ParseError for a line that is longer than any object could be."""
+    pieces: list[bytes] = []
+    line = 0
+    while piece := stream.read(_PIECE):
+        pieces.append(piece)
+        line = len(piece) - piece.rfind(b"\n") - 1 if b"\n" in piece else line + len(piece)
+        if line > MAX_LINE:
+            raise ParseError(f"has a line of more than {MAX_LINE >> 20} MiB")
+    return b"".join(pieces)
+
+
 def _gunzip(data: bytes) -> bytes:
     try:
-        return gzip.decompress(data)
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
+            return whole(cast("BinaryIO", stream))
     except (OSError, EOFError, zlib.error):
         raise ParseError("is not a whole gzip file") from None
 
@@ -73,13 +109,16 @@ def _looks_like_flow_yaml(data: bytes) -> bool:
 
 
 def _lines(data: bytes) -> Iterator[Payload]:
+    faults = Faults()
     for number, line in enumerate(data.splitlines(), start=1):
-        if line.strip():
-            try:
-                peek = _peek(line)
-            except ParseError as error:
-                raise ParseError(f"line {number} {error}") from None
+        try:
+            peek = _peek(line) if line.strip() else None
+        except ParseError as error:
+            faults.note(f"line {number} {error}")
+            continue
+        if peek:
             yield from _unpack(line, peek)
+    faults.tell()
 
 
 def _peek(data: bytes) -> Peek:
@@ -106,7 +145,10 @@ def _unpack(data: bytes, peek: Peek) -> Iterator[Payload]:
 
 def _with_type(item: bytes, kind: str, version: str) -> bytes:
     """Items of a `PodList` need not repeat what they are."""
-    if not kind or item[:1] != b"{" or _peek(item).kind:
+    try:
+        if not kind or item[:1] != b"{" or _peek(item).kind:
+            return item
+    except ParseError:  # whoever takes it in says what is wrong with it
         return item
     typed = msgspec.json.encode({"apiVersion": version, "kind": kind})[:-1]
     rest = item[1:].lstrip()
@@ -124,8 +166,10 @@ def _yaml(data: bytes) -> Iterator[Payload]:
     try:
         if _suspicious(data):
             _measure(text)
+        faults = Faults()
         for document in yaml.load_all(text, Loader=_Loader):
-            yield from _documents(document)
+            yield from _documents(document, faults)
+        faults.tell()
     except yaml.YAMLError as error:
         raise ParseError(f"is not YAML: {_first_line(error)}") from None
     except RecursionError:
@@ -146,20 +190,22 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-def _documents(document: object) -> Iterator[Payload]:
+def _documents(document: object, faults: Faults) -> Iterator[Payload]:
     if document is None:
         return
     if not isinstance(document, dict):
-        raise ParseError("is YAML, but not a Kubernetes object")
+        faults.note("is YAML, but not a Kubernetes object")
+        return
     items, kind = document.get("items"), document.get("kind")
     if not isinstance(items, list) or not isinstance(kind, str) or not kind.endswith("List"):
         yield document
         return
     typed = {"kind": kind.removesuffix("List"), "apiVersion": document.get("apiVersion")}
     for item in items:
-        if not isinstance(item, dict):
-            raise ParseError("is a list that holds more than objects")
-        yield item if item.get("kind") else {**typed, **item}
+        if isinstance(item, dict):
+            yield item if item.get("kind") else {**typed, **item}
+        else:
+            faults.note("is a list that holds more than objects")
 
 
 def _first_line(error: yaml.YAMLError) -> str:
