@@ -72,7 +72,7 @@ build/fuzz/stamp: requirements/fuzz.txt
 .PHONY: fuzz
 fuzz: build/fuzz/stamp ## fuzz each target, or TARGET=, for MINUTES= (1); what is found stays in build/corpus
 	@for target in $(or $(TARGET),decoder quantity selector reader); do \
-	  PYTHONPATH=operator:tests build/fuzz/bin/python -m fuzz $$target build/corpus/$$target tests/fuzz/corpus/$$target \
+	  PYTHONPATH=operator:tests build/fuzz/bin/python -m fuzz $$target build/corpus/$$target \
 	    -max_total_time=$$(($(or $(MINUTES),1) * 60)) -timeout=20 -rss_limit_mb=2000 -max_len=6000 \
 	    -artifact_prefix=build/corpus/crash-$$target- -print_final_stats=1 || exit 1; \
 	done

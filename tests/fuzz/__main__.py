@@ -1,7 +1,4 @@
-"""Fuzz one target: `python -m fuzz TARGET CORPUS... [options of libFuzzer]`.
-
-New inputs go to the first of the corpora.
-"""
+"""Fuzz one target: `python -m fuzz TARGET FOLDER [options of libFuzzer]`; what is new goes there."""
 
 import json
 import random
@@ -12,7 +9,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["clusteraudit"]):
-    from fuzz.seeds import NASTY, seeds
+    from fuzz.seeds import NASTY, kept, seeds
     from fuzz.targets import TARGETS
 
 _STRUCTURED = {"decoder": 1, "selector": 0}
@@ -23,7 +20,7 @@ def main() -> None:
     """Run until libFuzzer's options say that it is enough, or until something breaks."""
     name, corpus, *more = sys.argv[1:]
     Path(corpus).mkdir(parents=True, exist_ok=True)
-    for number, seed in enumerate(seeds(name)):
+    for number, seed in enumerate((*seeds(name), *kept(name))):
         (Path(corpus) / f"seed-{number}").write_bytes(seed)
     mutator = {"custom_mutator": _mutator(_STRUCTURED[name])} if name in _STRUCTURED else {}
     atheris.Setup([sys.argv[0], corpus, *more], TARGETS[name], **mutator)

@@ -1,7 +1,9 @@
-"""What fuzzing begins with: the rules' own examples, and values that have broken others."""
+"""What fuzzing begins with: the rules' own examples, what broke others, and what it found before."""
 
+import base64
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import yaml
 
@@ -9,6 +11,7 @@ from clusteraudit.model.kinds import KINDS
 from clusteraudit.rules.catalogue import catalogue
 from fuzz.targets import NAMES
 
+CORPUS = Path(__file__).with_name("corpus")
 NASTY: tuple[object, ...] = (
     *(None, True, 0, -1, 1, 2**31, 2**63, 2**64, 10**400, 1.5, 1e308, "", "0", "-1", "1e400"),
     *("\u0000", "\u001b[31m", "\u202eabc", "\ud83d\ude00", "x" * 300, "NaN", "1Ei", "5m", "9" * 40),
@@ -27,6 +30,12 @@ def seeds(target: str) -> Iterator[bytes]:
         "selector": _selectors,
         "reader": _files,
     }[target]()
+
+
+def kept(target: str) -> Iterator[bytes]:
+    """The corpus of a target, the smallest that reaches all that was reached: an input a line."""
+    for line in (CORPUS / f"{target}.txt").read_text(encoding="ascii").splitlines():
+        yield base64.b64decode(line)
 
 
 def examples() -> Iterator[dict[str, object]]:
