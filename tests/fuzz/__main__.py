@@ -1,4 +1,4 @@
-"""Fuzz one target: `python -m fuzz TARGET FOLDER [options of libFuzzer]`; what is new goes there."""
+"""Fuzz one target: `python -m fuzz TARGET FOLDER [options of libFuzzer]`; new inputs go there."""
 
 import json
 import random

@@ -1,4 +1,4 @@
-"""What fuzzing begins with: the rules' own examples, what broke others, and what it found before."""
+"""What fuzzing begins with: the rules' own examples, what broke others, what it found before."""
 
 import base64
 import json

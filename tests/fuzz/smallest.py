@@ -1,4 +1,4 @@
-"""Make the corpus that is kept of what fuzzing has found: `python -m fuzz.smallest TARGET FOLDER...`.
+"""Make the corpus that is kept of what fuzzing found: `python -m fuzz.smallest TARGET FOLDER...`.
 
 The smallest inputs first, each kept if it takes a step from line to line that none before it took.
 """
@@ -43,7 +43,7 @@ def traced(target: Callable[[bytes], None], data: bytes) -> set[Step]:
     steps: set[Step] = set()
     last: dict[FrameType, int] = {}
 
-    def trace(frame: FrameType, event: str, _: object) -> Any:  # noqa: ANN401 - as Python calls it
+    def trace(frame: FrameType, event: str, _: object) -> Any:
         if "clusteraudit" not in frame.f_code.co_filename:
             return None
         if event == "line":

@@ -8,8 +8,6 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-INVALID = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What decoding raises: msgspec looks at the UTF-8 of a text only where it is read."""
 T = TypeVar("T")
 
 
@@ -21,7 +19,7 @@ class Decoding(Generic[T]):
         self._decoder = msgspec.json.Decoder(shape)
 
     def __call__(self, payload: bytes | msgspec.Raw | dict[str, object]) -> T:
-        """The value; raises what INVALID names."""
+        """The value; raises what UNREADABLE names."""
         if isinstance(payload, dict):
             return self.convert(payload)
         try:

@@ -5,11 +5,12 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from clusteraudit.kube.errors import UNREADABLE
 from clusteraudit.model.kinds import KINDS, USAGE
 from clusteraudit.model.moments import epoch
 from clusteraudit.model.rows import Key
 from clusteraudit.model.store import COMPLETE, Change, Evidence, api_group
-from clusteraudit.sources.decoding import INVALID, Decoding, dense
+from clusteraudit.sources.decoding import Decoding, dense
 from clusteraudit.sources.documents import ObjectDoc
 from clusteraudit.sources.feed import TranslateError
 from clusteraudit.sources.parse import Payload
@@ -124,7 +125,7 @@ class Gathering:
         try:
             document = decode(kind.name, payload)
             self._keep(kind.name, (namespace, top.metadata.name), document, source)
-        except INVALID as error:
+        except UNREADABLE as error:
             self._skip(source, name, "InvalidObject", str(error))
         else:
             self._clock(payload)
@@ -153,7 +154,7 @@ class Gathering:
                 if isinstance(payload, bytes)
                 else msgspec.convert(payload, Header)
             )
-        except INVALID as error:
+        except UNREADABLE as error:
             self._skip(source, "", "InvalidHeader", str(error))
 
     def _clock(self, payload: Payload) -> None:
@@ -237,7 +238,7 @@ def _evidence(kind: str, *, full: bool, held: bool) -> Evidence:
 
 
 def decode(kind: str, payload: Payload) -> ObjectDoc:
-    """The document of an object; raises what INVALID names."""
+    """The document of an object; raises what UNREADABLE names."""
     return _DECODINGS[kind](payload)
 
 
@@ -253,7 +254,7 @@ def _top(payload: Payload) -> _Top | None:
         meta = payload.get("metadata")
         names = {k: meta.get(k) for k in ("name", "namespace")} if isinstance(meta, dict) else {}
         return _TOP({**named, "metadata": names})
-    except INVALID:
+    except UNREADABLE:
         return None
 
 
