@@ -69,7 +69,7 @@ def operator(server: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> 
         yield running
         assert running.process is not None
         assert running.process.poll() is None
-        assert running.stop() == 0
+        assert running.stop(60) == 0  # how soon it stops is another test's question
 
 
 class Source:

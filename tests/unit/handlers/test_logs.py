@@ -10,7 +10,7 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, given, settings
 
-from clusteraudit.handlers.logs import LogFormat, configure
+from clusteraudit.handlers.logs import LogFormat, Writer, configure
 from support import hostile
 
 
@@ -30,7 +30,15 @@ def logged(form: LogFormat, text: str, monkeypatch: pytest.MonkeyPatch) -> str:
     configure(form, verbose=False)
     structlog.get_logger("clusteraudit.x").warning("skipped", object=text, reason=text)
     logging.getLogger("kopf").warning("Something of %s", text)
+    written()
     return out.getvalue()
+
+
+def written() -> None:
+    """Wait until the thread that writes has written."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, Writer):
+            handler.finish()
 
 
 @given(hostile.texts())
@@ -63,6 +71,7 @@ def test_a_trace_keeps_its_lines(monkeypatch: pytest.MonkeyPatch) -> None:
         fail()
     except ValueError:
         structlog.get_logger("clusteraudit.x").exception("failed")
+    written()
     assert "Traceback" in out.getvalue()
     assert out.getvalue().count("\n") > 3
     assert out.getvalue().replace("\n", "").isprintable()
