@@ -146,14 +146,19 @@ class Shape(BaseModel):
     inner: list["Shape"] = []
 
 
+def decoded(longest: int = 200) -> st.SearchStrategy[str]:
+    """What UTF-8 can hold, as all of an object does; names of files are escaped when read."""
+    return hostile.texts(longest).map(lambda one: one.encode(errors="replace").decode())
+
+
 SHAPES = st.recursive(
     st.builds(
         Shape,
-        name=hostile.texts(),
-        more=st.dictionaries(hostile.texts(20), st.lists(hostile.texts(), max_size=3), max_size=3),
+        name=decoded(),
+        more=st.dictionaries(decoded(20), st.lists(decoded(), max_size=3), max_size=3),
     ),
     lambda some: st.builds(
-        Shape, name=hostile.texts(), more=st.just({}), inner=st.lists(some, max_size=2)
+        Shape, name=decoded(), more=st.just({}), inner=st.lists(some, max_size=2)
     ),
     max_leaves=4,
 )
