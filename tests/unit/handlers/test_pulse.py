@@ -40,7 +40,7 @@ async def audits(wake: float | None, ahead: float, monkeypatch: pytest.MonkeyPat
     engine = Audits(wake)
     pending = Pending()
     pending.settled.set()
-    monkeypatch.setattr(module.memory, "settle", lambda: None)
+    monkeypatch.setattr("clusteraudit.handlers.memory.settle", lambda: None)
     pulse = Pulse(pending, cast("Engine", engine), lambda _: None, window=0.01)
     pulse.last = cast("AuditResult", SimpleNamespace(wake=wake))
     with contextlib.suppress(TimeoutError):
