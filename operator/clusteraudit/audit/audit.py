@@ -183,7 +183,7 @@ class Audit:
 
     def _note(self, rule: Rule, subject: Ref, outcome: Outcome) -> None:
         """Only what is not clear is kept: at 150,000 pods nearly all is."""
-        if outcome == CLEAR:
+        if outcome is CLEAR or outcome == CLEAR:
             self._outcomes[rule.code].pop(subject, None)
         else:
             self._outcomes[rule.code][subject] = outcome

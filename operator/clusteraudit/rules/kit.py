@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+from functools import cached_property
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -199,6 +200,13 @@ def _flat(objects: Sequence[Objects]) -> tuple[Manifest, ...]:
 Asked: TypeAlias = Callable[..., Iterator[Answer]]
 
 
+class Needs(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
+    """Kinds that a rule reads, and those of them that must be known in full."""
+
+    reads: tuple[str, ...]
+    complete: tuple[str, ...]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rule:
     """A rule as the catalogue holds it."""
@@ -253,6 +261,16 @@ class Rule:
     def kinds(self) -> tuple[str, ...]:
         """Every kind that it may read."""
         return (*self.reads, *self.uses)
+
+    @cached_property
+    def needs(self) -> Needs:
+        """What it must know of."""
+        return Needs(self.reads, self.complete)
+
+    @cached_property
+    def defaults(self) -> Settings:
+        """Its settings where nobody has set any."""
+        return self.settings()
 
     def say(self, finding: Finding) -> str:
         """The message of a finding."""
