@@ -11,23 +11,14 @@ from clusteraudit.audit.rehearsal import Rehearsal, Rehearsed
 from clusteraudit.audit.run import CLEAR, CLUSTER, Outcome, ask
 from clusteraudit.audit.system import SYSTEM_NAMESPACES, is_system
 from clusteraudit.model.cluster import Cluster
-from clusteraudit.model.kinds import KINDS, ref
+from clusteraudit.model.kinds import KINDS, SUBJECTS, ref
 from clusteraudit.model.rows import Ref
-from clusteraudit.model.store import EMPTY, Change, Evidence, Store, Touched
+from clusteraudit.model.store import Change, Evidence, Store, Touched, order_of
 from clusteraudit.rules.catalogue import Catalogue
 from clusteraudit.rules.kit import Rule, Settings
 from clusteraudit.simulate.capacity import Whole, whole
 
 Word = Literal["found", "error", "unknown", "clear", "notApplicable"]
-_OWN_SUBJECTS = (
-    "Node",
-    "PersistentVolumeClaim",
-    "Namespace",
-    "NetworkPolicy",
-    "PodDisruptionBudget",
-    "Service",
-    "StorageClass",
-)
 _MAX_REASONS = 5
 _CAPACITY = "capacity"
 
@@ -101,10 +92,11 @@ class Audit:
         """
         self._now = max(self._now, now)
         self.cluster.at(self._now)
-        touched = self.store.apply(changes)
+        touched = self.store.apply(changes, self.cluster.recorder.openers)
         touched.cells |= self.store.learn(evidence or {}).cells
         self.rehearsal.touched(touched.cells)
         openers = self._openers(touched)
+        del touched  # of a whole cluster it is large, and the answers need the room
         for opener in openers:
             self._ask_again(opener)
         if settled:
@@ -124,7 +116,7 @@ class Audit:
         self, changes: Iterable[Change] = (), *, evidence: Mapping[str, Evidence] | None = None
     ) -> None:
         """Make the changes and ask nobody: before the first step, which asks everybody."""
-        self.store.apply(changes)
+        self.store.apply(changes, ())
         self.store.learn(evidence or {})
 
     def retune(
@@ -142,7 +134,7 @@ class Audit:
         self._outcomes = {rule.code: self._outcomes.get(rule.code, {}) for rule in catalogue}
         self._local = {
             kind: [rule for rule in catalogue if rule.local and rule.subject == kind]
-            for kind in ("Workload", *_OWN_SUBJECTS)
+            for kind in ("Workload", *SUBJECTS)
         }
         self._whole = {rule.code: rule for rule in catalogue if not rule.local}
         self._never_asked = True
@@ -183,7 +175,7 @@ class Audit:
 
     def _note(self, rule: Rule, subject: Ref, outcome: Outcome) -> None:
         """Only what is not clear is kept: at 150,000 pods nearly all is."""
-        if outcome is CLEAR or outcome == CLEAR:
+        if outcome == CLEAR:
             self._outcomes[rule.code].pop(subject, None)
         else:
             self._outcomes[rule.code][subject] = outcome
@@ -202,8 +194,8 @@ class Audit:
 
     def child_of(self, owner: Ref) -> Ref | None:
         """An object that it owns, the first by name; for owners of kinds that are not read."""
-        children = self.store.buckets["children"].get(owner, EMPTY)
-        return next((ref(kind, *key) for kind, key in sorted(children)), None)
+        children = self.store.buckets["children"].get(owner)
+        return ref(*order_of(children[0])) if children else None
 
     def _drop(self, subject: Ref) -> None:
         self.cluster.recorder.forget(subject)
@@ -272,7 +264,7 @@ def _number(store: Store, kind: str) -> int:
 
 def subject_kind(subject: Ref) -> str:
     """The kind as which an object is asked; what is none of ours is the owner of pods."""
-    own = subject.kind in _OWN_SUBJECTS and subject == ref(subject.kind, *subject.key)
+    own = subject.kind in SUBJECTS and subject == ref(subject.kind, *subject.key)
     return subject.kind if own else "Workload"
 
 

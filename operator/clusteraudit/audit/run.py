@@ -7,7 +7,7 @@ import msgspec
 from clusteraudit.model.cluster import Cluster, derived
 from clusteraudit.model.printable import sentence
 from clusteraudit.model.rows import Ref
-from clusteraudit.rules.kit import Finding, Needs, Rule, Settings, Unknown
+from clusteraudit.rules.kit import Finding, Rule, Settings, Unknown
 
 CLUSTER = Ref("", "Cluster", "", "")
 """The subject of a cluster rule, as long as it names no other."""
@@ -35,11 +35,11 @@ CLEAR = Outcome()
 
 def ask(rule: Rule, subject: Ref, cluster: Cluster, settings: Mapping[str, Settings]) -> Outcome:
     """The outcome of a rule for a subject; a rule that raises is an error of its own only."""
-    missing, partial = _gaps(cluster, rule.needs)
+    missing, partial = _gaps(cluster, rule.reads, rule.complete)
     if missing:
         return Outcome(unknown=missing)
     try:
-        outcome = _answers(rule, subject, cluster, settings.get(rule.code) or rule.defaults)
+        outcome = _answers(rule, subject, cluster, settings.get(rule.code) or rule.settings())
     except Exception as error:  # a fault of this rule, for this subject
         return Outcome(error=sentence(f"{type(error).__name__}: {error}", 200))
     if not outcome.found and not outcome.unknown:
@@ -49,11 +49,8 @@ def ask(rule: Rule, subject: Ref, cluster: Cluster, settings: Mapping[str, Setti
 
 def _answers(rule: Rule, subject: Ref, cluster: Cluster, settings: Settings) -> Outcome:
     arguments = (subject, cluster, settings) if rule.local else (cluster, settings)
-    answers = list(rule.ask(*arguments))
-    if not answers:  # nearly always
-        return CLEAR
     found, unknown, of = [], set[str](), set[Ref]()
-    for answer in answers:
+    for answer in rule.ask(*arguments):
         if isinstance(answer, Unknown):
             unknown.add(answer.missing)
             of.add(answer.subject)
@@ -65,13 +62,15 @@ def _answers(rule: Rule, subject: Ref, cluster: Cluster, settings: Settings) -> 
 
 
 @derived
-def _gaps(cluster: Cluster, needs: Needs) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _gaps(
+    cluster: Cluster, reads: tuple[str, ...], complete: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Why a rule cannot even be asked; and kinds of which more may exist than is known.
 
     Kinds that are not read, or not in full; with the others nothing found is then not clear.
     """
-    known = [(kind, cluster.evidence(kind)) for kind in needs.reads]
+    known = [(kind, cluster.evidence(kind)) for kind in reads]
     missing = [f"{kind}: {one.reason}" for kind, one in known if one.state == "none"]
     partial = [kind for kind, one in known if one.state == "partial"]
-    missing += [f"{kind}: Partial" for kind in partial if kind in needs.complete]
+    missing += [f"{kind}: Partial" for kind in partial if kind in complete]
     return tuple(missing), tuple(f"{kind}: Partial" for kind in partial)

@@ -9,7 +9,6 @@ from clusteraudit.model.recorder import VALUE, Mend, Opener, Recorder
 from clusteraudit.model.rows import PodRow, PodTemplate, Ref, Row, WorkloadRow
 from clusteraudit.model.store import (
     CHILDREN,
-    EMPTY,
     NOT_READ,
     TEMPLATES,
     Bucket,
@@ -17,6 +16,9 @@ from clusteraudit.model.store import (
     Evidence,
     Store,
 )
+
+_EVIDENCE: dict[str, Cell] = {kind: ("evidence", kind) for kind in KINDS}
+"""Every subject opens several of these: each is held once."""
 
 R = TypeVar("R", bound=Row)
 T = TypeVar("T")
@@ -83,7 +85,7 @@ class Cluster:
 
     def find(self, row: type[R], kind: str, namespace: str, name: str) -> R | None:
         """The row of an object by its names."""
-        self.recorder.note(("row", kind, (namespace, name)))
+        self.recorder.note(("row", kind, namespace, name))
         found = self._store.tables.get(kind, {}).get((namespace, name))
         return found if isinstance(found, row) else None
 
@@ -96,11 +98,11 @@ class Cluster:
     def bucket(self, row: type[R], index: str, at: Hashable) -> list[R]:
         """The rows that an index holds under a key, by kind and key."""
         self.recorder.note(("bucket", index, at))
-        rows = self._store.buckets[index].get(at, EMPTY).rows()
+        rows = self._store.buckets[index].get(at, ())
         return [one for one in rows if isinstance(one, row)]
 
     def buckets(self, index: str) -> Mapping[Hashable, Bucket]:
-        """All that an index holds, by key; the rows of a key are in no order.
+        """All that an index holds, by key.
 
         For values that can be mended: `parts` names the keys under which something changed.
         """
@@ -124,7 +126,7 @@ class Cluster:
 
     def evidence(self, kind: str) -> Evidence:
         """How much of a kind is known."""
-        self.recorder.note(("evidence", kind))
+        self.recorder.note(_EVIDENCE.get(kind) or ("evidence", kind))
         return self._store.evidence.get(kind, NOT_READ)
 
     def complete(self, kind: str) -> bool:
@@ -133,7 +135,7 @@ class Cluster:
 
     def serves(self, group: str) -> bool:
         """Whether the API group is served."""
-        self.recorder.note(("row", API_GROUPS, ("", group)))
+        self.recorder.note(("row", API_GROUPS, "", group))
         return ("", group) in self._store.tables[API_GROUPS]
 
     def older(self, since: int, than: int) -> bool:
@@ -173,7 +175,7 @@ class Cluster:
             if parent in seen:  # owners may form a circle: nothing forbids it
                 continue
             seen.add(parent)
-            children = self._store.buckets[CHILDREN].get(parent, EMPTY).rows()
+            children = self._store.buckets[CHILDREN].get(parent, ())
             yield from (child for child in children if isinstance(child, PodRow))
             below = [_ref_of(child) for child in children if isinstance(child, WorkloadRow)]
             if below:

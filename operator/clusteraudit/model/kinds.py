@@ -83,6 +83,17 @@ KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _ALL}
 USAGE = ("NodeMetrics", "PodMetrics")
 """Kinds that are polled, since metrics.k8s.io has no watch."""
 
+SUBJECTS = (
+    "Node",
+    "PersistentVolumeClaim",
+    "Namespace",
+    "NetworkPolicy",
+    "PodDisruptionBudget",
+    "Service",
+    "StorageClass",
+)
+"""Kinds of which rules are asked object by object, beside the owners of pods."""
+
 METADATA_ONLY = ("ReplicaSet", "Job")
 """Kinds of which only ownership is read: 10,000 Deployments hold 100,000 old ReplicaSets."""
 

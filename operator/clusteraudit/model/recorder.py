@@ -8,7 +8,7 @@ can be mended is told which cells changed, and makes only what hangs on those an
 from collections.abc import Callable, Hashable, Iterable
 from typing import NamedTuple, TypeVar, cast
 
-from clusteraudit.model.store import Cell
+from clusteraudit.model.store import Cell, whole_of
 
 T = TypeVar("T")
 Opener = Hashable
@@ -174,11 +174,6 @@ class Recorder:
             return error
         finally:
             self._current.pop()
-
-
-def whole_of(cell: Cell) -> Cell | None:
-    """The cell that stands for all of its sort, for who reads them all: an index, whole."""
-    return ("buckets", cell[1]) if cell[0] == "bucket" else None
 
 
 def _differ(old: object, new: object) -> bool:

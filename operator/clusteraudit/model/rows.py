@@ -29,7 +29,7 @@ def amount_of(amounts: Amounts, resource: str) -> int:
     return 0
 
 
-class Ref(msgspec.Struct, frozen=True, gc=False, order=True, cache_hash=True):
+class Ref(msgspec.Struct, frozen=True, gc=False, order=True):
     """Names an object; it need not be one that the model holds."""
 
     api_version: str

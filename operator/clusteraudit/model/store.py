@@ -3,12 +3,22 @@
 Every change names the cells that it touched; who had opened one of them is asked again.
 """
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Container, Hashable, Iterable, Iterator, Mapping
 from typing import Literal
 
 import msgspec
 
-from clusteraudit.model.kinds import API_GROUPS, INDEXES, KINDS, WORKLOADS, Index, owner_of, ref
+from clusteraudit.model.kinds import (
+    API_GROUPS,
+    INDEXES,
+    KINDS,
+    SUBJECTS,
+    WORKLOADS,
+    Index,
+    owner_of,
+    ref,
+)
 from clusteraudit.model.rows import ApiGroupRow, Key, PodRow, PodTemplate, Ref, Row, WorkloadRow
 
 Cell = tuple[Hashable, ...]
@@ -17,6 +27,11 @@ Cell = tuple[Hashable, ...]
 TEMPLATES: Cell = ("templates",)
 CHILDREN = "children"
 """The index of what each owner owns."""
+
+
+def whole_of(cell: Cell) -> Cell | None:
+    """The cell that stands for all of its sort, for who reads them all: an index, whole."""
+    return ("buckets", cell[1]) if cell[0] == "bucket" else None
 
 
 class Evidence(msgspec.Struct, frozen=True, gc=False):
@@ -45,6 +60,16 @@ class Touched(msgspec.Struct):
     cells: set[Cell] = msgspec.field(default_factory=set)
     born: set[Ref] = msgspec.field(default_factory=set)
     gone: set[Ref] = msgspec.field(default_factory=set)
+    opened: Container[Cell] | None = None
+    """Cells that anybody has opened; None for not known, which is all of them.
+
+    Of a whole cluster that comes at once, millions of cells would be noted for nobody.
+    """
+
+    def touch(self, cell: Cell) -> None:
+        """Note a cell that no longer holds what it held, if that is of interest."""
+        if self.opened is None or cell in self.opened or whole_of(cell) in self.opened:
+            self.cells.add(cell)
 
     def appears(self, subject: Ref) -> None:
         """Note a subject that is new, or back before anybody saw it go."""
@@ -61,34 +86,14 @@ class Touched(msgspec.Struct):
             self.gone.add(subject)
 
 
-class Bucket(dict[tuple[str, Key], Row]):
-    """The rows of an index under one key, and their order once somebody has asked for it."""
-
-    __slots__ = ("_rows",)
-    _rows: tuple[Row, ...] | None
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._rows = None
-
-    def rows(self) -> tuple[Row, ...]:
-        """The rows by kind and key; most buckets are read more often than they change."""
-        if self._rows is None:
-            self._rows = tuple(self[entry] for entry in sorted(self))
-        return self._rows
-
-    def put(self, entry: tuple[str, Key], row: Row) -> None:
-        """Take a row in, in place of that of the same entry."""
-        self[entry] = row
-        self._rows = None
-
-    def take(self, entry: tuple[str, Key]) -> None:
-        """Take a row out."""
-        del self[entry]
-        self._rows = None
+Bucket = list[Row]
+"""The rows of an index under one key, in their order: no more than a word for each."""
 
 
-EMPTY = Bucket()
+def order_of(row: Row) -> tuple[str, str, str]:
+    """By kind and key; only controllers of pods and pods stand in one index together."""
+    kind = row.kind if isinstance(row, WorkloadRow) else "Pod"
+    return (kind, row.namespace, row.name)
 
 
 class Store:
@@ -103,9 +108,9 @@ class Store:
         self.templates: dict[PodTemplate, int] = {}
         self._pool: dict[PodTemplate, tuple[PodTemplate, int]] = {}
 
-    def apply(self, changes: Iterable[Change]) -> Touched:
+    def apply(self, changes: Iterable[Change], opened: Container[Cell] | None = None) -> Touched:
         """Make the changes; a row equal to the one that stands touches nothing."""
-        touched = Touched()
+        touched = Touched(opened=opened)
         for change in changes:
             old = self.tables[change.kind].get(change.key)
             if old != change.row:
@@ -134,14 +139,11 @@ class Store:
         else:
             self.tables[kind][key] = new
         self._adopt(kind, key, old, new, touched)
-        self._reindex(kind, key, old, new, touched)
+        self._reindex(kind, old, new, touched)
         self._count(kind, new, +1, touched)
-        touched.cells |= {("row", kind, key), ("table", kind)}
-        if kind not in WORKLOADS and kind != "Pod" and (old is None) != (new is None):
-            self._life(kind, key, new, touched)
-
-    def _life(self, kind: str, key: Key, new: Row | None, touched: Touched) -> None:
-        if kind in KINDS:
+        touched.cells.add(("table", kind))
+        touched.touch(("row", kind, *key))
+        if kind in SUBJECTS and (old is None) != (new is None):
             (touched.disappears if new is None else touched.appears)(ref(kind, *key))
 
     # Templates: shared by value, counted, so that those of which no pod is left go.
@@ -197,7 +199,7 @@ class Store:
         if kind not in WORKLOADS or (old is None) == (new is None):
             return
         owner = ref(kind, *key)
-        children = self.buckets["children"].get(owner, {}).values()
+        children = self.buckets["children"].get(owner, ())
         orphans = sum(not isinstance(child, PodRow) or child.heard for child in children)
         if orphans:
             self._add(owner, orphans if new is None else -orphans, touched)
@@ -216,21 +218,20 @@ class Store:
 
     # Indexes
 
-    def _reindex(
-        self, kind: str, key: Key, old: Row | None, new: Row | None, touched: Touched
-    ) -> None:
+    def _reindex(self, kind: str, old: Row | None, new: Row | None, touched: Touched) -> None:
         for name, index in _INDEXES_OF.get(kind, ()):
             before = None if old is None else index.key(old)
             after = None if new is None else index.key(new)
             if name == CHILDREN:
-                touched.cells.update(self._under(before, after))
+                for cell in self._under(before, after):
+                    touched.touch(cell)
             if before is not None:
-                touched.cells.add(("bucket", name, before))
-                if before != after:
-                    self._unfile(name, before, (kind, key), touched)
+                touched.touch(("bucket", name, before))
+                if old is not None and before != after:
+                    self._unfile(name, before, old, touched)
             if after is not None and new is not None:
-                touched.cells.add(("bucket", name, after))
-                self._file(name, after, (kind, key), new, touched)
+                touched.touch(("bucket", name, after))
+                self._file(name, after, new, touched)
 
     def _under(self, *parents: Hashable | None) -> Iterator[Cell]:
         """Who owns the owners: a change below them is one of theirs."""
@@ -242,32 +243,50 @@ class Store:
     def _row_of(self, named: Hashable | None) -> Row | None:
         return self.tables.get(named.kind, {}).get(named.key) if isinstance(named, Ref) else None
 
-    def _file(
-        self, name: str, at: Hashable, entry: tuple[str, Key], row: Row, touched: Touched
-    ) -> None:
+    def _file(self, name: str, at: Hashable, row: Row, touched: Touched) -> None:
         bucket = self.buckets[name].get(at)
         if bucket is None:
-            bucket = self.buckets[name][at] = Bucket()
-        if not bucket and isinstance(at, tuple):
-            if at[0] not in self.groups[name]:
-                touched.cells.add(("groups", name))
-            self.groups[name].setdefault(at[0], {})[at[1]] = None
-            touched.cells.add(("group", name, at[0]))
-        bucket.put(entry, row)
-
-    def _unfile(self, name: str, at: Hashable, entry: tuple[str, Key], touched: Touched) -> None:
-        bucket = self.buckets[name][at]
-        bucket.take(entry)
-        if bucket:
+            self.buckets[name][at] = [row]
+            self._join(name, at, touched)
             return
-        del self.buckets[name][at]
+        place, found = _find(bucket, row)
+        if found:
+            bucket[place] = row
+        else:
+            bucket.insert(place, row)
+
+    def _unfile(self, name: str, at: Hashable, row: Row, touched: Touched) -> None:
+        bucket = self.buckets[name][at]
+        place, _ = _find(bucket, row)
+        del bucket[place]
+        if not bucket:
+            del self.buckets[name][at]
+            self._leave(name, at, touched)
+
+    def _join(self, name: str, at: Hashable, touched: Touched) -> None:
+        if isinstance(at, tuple):
+            if at[0] not in self.groups[name]:
+                touched.touch(("groups", name))
+            self.groups[name].setdefault(at[0], {})[at[1]] = None
+            touched.touch(("group", name, at[0]))
+
+    def _leave(self, name: str, at: Hashable, touched: Touched) -> None:
         if isinstance(at, tuple):
             group = self.groups[name][at[0]]
             del group[at[1]]
             if not group:
                 del self.groups[name][at[0]]
-                touched.cells.add(("groups", name))
-            touched.cells.add(("group", name, at[0]))
+                touched.touch(("groups", name))
+            touched.touch(("group", name, at[0]))
+
+
+def _find(bucket: Bucket, row: Row) -> tuple[int, bool]:
+    """Where a row stands, or would, and whether it does; most come in order."""
+    order = order_of(row)
+    if order_of(bucket[-1]) < order:
+        return len(bucket), False
+    place = bisect_left(bucket, order, key=order_of)
+    return place, order_of(bucket[place]) == order
 
 
 def _lives(row: Row | None) -> bool:

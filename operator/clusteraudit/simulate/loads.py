@@ -170,7 +170,7 @@ def _pod(row: Row) -> PodRow:
 
 def _on(cluster: Cluster) -> dict[str, Collection[Row]]:
     found = cluster.buckets("pods_on").items()
-    return {name: bucket.values() for name, bucket in found if isinstance(name, str)}
+    return {name: bucket for name, bucket in found if isinstance(name, str)}
 
 
 def _mended(cluster: Cluster, old: Loads, causes: frozenset[Cell]) -> Loads:
@@ -178,7 +178,7 @@ def _mended(cluster: Cluster, old: Loads, causes: frozenset[Cell]) -> Loads:
     if names is None or len(names) > len(old.row) // 4:
         return Loads(_on(cluster))
     held = cluster.buckets("pods_on")
-    rows = {str(name): held[name].values() if name in held else () for name in names}
+    rows = {str(name): held.get(name, ()) for name in names}
     return old.mended(rows) or Loads(_on(cluster))
 
 

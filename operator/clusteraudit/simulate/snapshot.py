@@ -283,7 +283,7 @@ def _left(cluster: Cluster) -> dict[str, Amount]:
         (known.row[str(name)], amount)
         for name, bucket in cluster.buckets("assumed_on").items()
         if name in known.row
-        for pod in bucket.values()
+        for pod in bucket
         if isinstance(pod, PodRow)
         for amount in (*pod.template.requests, (SLOTS, 1))
     ]
