@@ -6,15 +6,15 @@ from clusteraudit.model.build import NOW
 from clusteraudit.model.kinds import KINDS
 from clusteraudit.model.moments import rfc3339
 from clusteraudit.rules.catalogue import catalogue
-from clusteraudit.sources.gather import Gathering, Header
-from clusteraudit.sources.snapshot import lines
+from clusteraudit.sources.intake import Header
+from clusteraudit.sources.snapshot import Documents
 from demo.stage import pooled
 
 
 def snapshot() -> str:
     """The text of the file."""
-    gathering = Gathering()
-    gathering.header = Header(
+    documents = Documents()
+    documents.header = Header(
         snapshot_version=1,
         taken_at=rfc3339(NOW),
         listed=list(KINDS),
@@ -23,5 +23,5 @@ def snapshot() -> str:
     )
     for rule in catalogue():
         for manifest in pooled(rule):
-            gathering.add("", manifest)
-    return b"".join(line + b"\n" for line in lines(gathering)).decode()
+            documents.add("", manifest)
+    return b"".join(line + b"\n" for line in documents.lines()).decode()

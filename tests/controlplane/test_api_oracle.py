@@ -19,7 +19,7 @@ from clusteraudit.model.requests import stored
 from clusteraudit.model.rows import PodTemplate, amount_of
 from clusteraudit.sources import amounts
 from clusteraudit.sources.feed import TranslateError
-from clusteraudit.sources.gather import decode
+from clusteraudit.sources.payload import decode
 from controlplane import ApiError, ControlPlane, Object
 from controlplane.api import PARALLEL, Access, Connections
 from controlplane.components import SCHEDULER

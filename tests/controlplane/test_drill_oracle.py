@@ -31,9 +31,8 @@ from clusteraudit.simulate.ground import Ground
 from clusteraudit.simulate.loss import HANGS, lose, without
 from clusteraudit.simulate.snapshot import Fork
 from clusteraudit.sources import live
-from clusteraudit.sources.files import gather
 from clusteraudit.sources.gather import Gathering
-from clusteraudit.sources.snapshot import lines
+from clusteraudit.sources.snapshot import Documents
 from controlplane import ControlPlane, Object
 from controlplane.cluster import KubectlError
 from support.drilled import Counts, Observed, predicted, race
@@ -89,15 +88,15 @@ def arena() -> Iterator[ControlPlane]:
 def test_what_a_drill_says_comes_true(arena: ControlPlane) -> None:
     worlds = [world(f"w{n}", SEED + n, QUESTIONS[n % len(QUESTIONS)]) for n in range(WORLDS)]
     _build(arena, worlds)
-    gathering = asyncio.run(_read(arena))
-    model = _model(gathering)
+    snapshot = asyncio.run(_read(arena))
+    model = _model(snapshot)
     cases = [_case(arena, model, one) for one in worlds]
     _break(arena, cases)
     _start_held(arena, worlds)
     _settle(arena)
     figures = Figures()
     for case in cases:
-        _compare(arena, model, case, gathering, figures)
+        _compare(arena, model, case, snapshot, figures)
     sys.stdout.write(f"\ndrill oracle: seed {SEED}, {figures}\n")
     assert not figures.differences, "\n".join(figures.differences)
 
@@ -158,16 +157,19 @@ def _settle(arena: ControlPlane) -> None:
         time.sleep(0.5)
 
 
-async def _read(arena: ControlPlane) -> Gathering:
+async def _read(arena: ControlPlane) -> list[bytes]:
+    documents = Documents()
     async with Session(KubeconfigCredentials(str(arena.kubeconfig), None), timeout=60) as session:
-        return await live.gather(session, lambda *_: None)
+        await live.read(session, documents, lambda *_: None)
+    return list(documents.lines())
 
 
-def _model(gathering: Gathering) -> Ground:
-    store = Store()
-    changes = gathering.rows()
-    store.apply(changes)
-    store.learn(gathering.evidence(changes))
+def _model(snapshot: list[bytes]) -> Ground:
+    gathering, store = Gathering(), Store()
+    for line in snapshot:
+        gathering.add("", line)
+    store.apply(gathering.rows())
+    store.learn(gathering.evidence())
     return Ground(Model(store, gathering.now() or 0))
 
 
@@ -270,7 +272,7 @@ class Figures:
 
 
 def _compare(
-    arena: ControlPlane, model: Ground, case: Case, gathering: Gathering, figures: Figures
+    arena: ControlPlane, model: Ground, case: Case, snapshot: list[bytes], figures: Figures
 ) -> None:
     after = arena.api.items("v1", "Pod", case.world.name)
     sets = arena.api.items("apps/v1", "ReplicaSet", case.world.name)
@@ -286,14 +288,14 @@ def _compare(
         figures.budgets += len(_compared(model, case))
         others = _other_budgets(arena, model, case)
         if others:
-            _keep(case, found, gathering)
+            _keep(case, found, snapshot)
         figures.differences += others
         return
     why = _unlike(case, found) or race(model, _fork(model, case), observed, case.lost)
     if not why:
         figures.races += 1
         return
-    _keep(case, found, gathering)
+    _keep(case, found, snapshot)
     figures.differences.append(
         f"{case.title}: {why}\n  said {_text(case.said)}\n  came {_text(found)}"
     )
@@ -366,10 +368,10 @@ def _text(counts: Counts) -> str:
     return "; ".join(f"{name} {dict(sorted(n.items()))}" for name, n in sorted(counts.items()))
 
 
-def _keep(case: Case, found: Counts, gathering: Gathering) -> None:
+def _keep(case: Case, found: Counts, snapshot: list[bytes]) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     stem = FOLDER / f"{SEED}-{case.world.name}"
-    stem.with_suffix(".jsonl").write_bytes(b"\n".join(lines(gathering)) + b"\n")
+    stem.with_suffix(".jsonl").write_bytes(b"\n".join(snapshot) + b"\n")
     told = {"question": case.world.question, "target": case.target, "lost": sorted(case.lost)}
     stem.with_suffix(".json").write_text(json.dumps({**told, "came": found}, indent=1))
 
@@ -378,8 +380,7 @@ def _keep(case: Case, found: Counts, gathering: Gathering) -> None:
 def test_replay() -> None:
     path = Path(os.environ["DRILL_REPLAY"])
     told = json.loads(path.read_text())
-    gathering = gather([str(path.with_suffix(".jsonl"))], lambda *_: None)
-    model = _model(gathering)
+    model = _model(path.with_suffix(".jsonl").read_bytes().splitlines())
     drill = ask(model, told["question"], told["target"], set(told["lost"]))
     for fate in drill.fates:
         words = (fate.pod.name, fate.outcome, fate.node, fate.reason, fate.detail, fate.round)

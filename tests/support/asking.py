@@ -5,7 +5,7 @@ from random import Random
 from typing import Any
 
 from clusteraudit.model.rows import PodTemplate
-from clusteraudit.sources.gather import decode
+from clusteraudit.sources.payload import decode
 from clusteraudit.sources.translate import translate
 
 CPU, MEMORY, DISK = "cpu", "memory", "ephemeral-storage"

@@ -21,7 +21,7 @@ from clusteraudit.model.rows import PodRow
 from clusteraudit.model.store import COMPLETE, Change, Store
 from clusteraudit.simulate.schedule import Verdict, verdicts
 from clusteraudit.simulate.snapshot import snapshot
-from clusteraudit.sources.gather import decode
+from clusteraudit.sources.payload import decode
 from clusteraudit.sources.translate import translate
 from controlplane import ApiError, ControlPlane, wait
 from controlplane.components import API_SERVER, ETCD, SCHEDULER

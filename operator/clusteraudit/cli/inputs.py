@@ -1,7 +1,8 @@
 """Where the material of an audit comes from: files, or the live cluster."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from clusteraudit.cli.errors import CommandError, Exit
@@ -19,7 +20,10 @@ from clusteraudit.sources.gather import Gathering
 class Material:
     """Rows, what is known of them, and when it was so."""
 
-    changes: list[Change]
+    changes: Iterator[Change]
+    """Every object; they can be taken once, and are not held besides."""
+    counts: Counter[str]
+    """How many there are, by kind."""
     evidence: Mapping[str, Evidence]
     now: int
     origin: Origin
@@ -50,12 +54,12 @@ def from_files(paths: list[str], complete: Iterable[str], *, quiet: bool) -> Mat
 
 def material(gathering: Gathering, complete: Iterable[str], name: str) -> Material:
     """Material of what was gathered, from wherever."""
-    changes = gathering.rows()
     header = gathering.header
     now = gathering.now()
     return Material(
-        changes,
-        gathering.evidence(changes, complete),
+        gathering.rows(),
+        gathering.counts,
+        gathering.evidence(complete),
         int(time.time()) if now is None else now,
         Origin(
             name=header.cluster if header else name,

@@ -16,6 +16,7 @@ from clusteraudit.kube.errors import (
 from clusteraudit.kube.session import Session
 from clusteraudit.sources import live
 from clusteraudit.sources.gather import Gathering
+from clusteraudit.sources.intake import Intake
 
 
 def credentials(kubeconfig: str | None, context: str | None, as_user: str | None) -> Credentials:
@@ -37,14 +38,23 @@ def gathered(
     timeout: int,
     progress: Callable[[str, int], None],
 ) -> Gathering:
-    """Everything of the live cluster; raises CommandError if it cannot be had."""
+    """Rows of everything of the live cluster; raises CommandError if it cannot be had."""
+    gathering = Gathering()
+    read(credentials(kubeconfig, context, as_user), timeout, gathering, progress)
+    return gathering
 
-    async def gather() -> Gathering:
-        async with Session(credentials(kubeconfig, context, as_user), timeout=timeout) as session:
-            return await live.gather(session, progress)
+
+def read(
+    known: Credentials, timeout: int, into: Intake, progress: Callable[[str, int], None]
+) -> None:
+    """Everything of the live cluster, one by one; raises CommandError if it cannot be had."""
+
+    async def everything() -> None:
+        async with Session(known, timeout=timeout) as session:
+            await live.read(session, into, progress)
 
     try:
-        gathering = asyncio.run(gather())
+        asyncio.run(everything())
     except (KubeConfigError, UnreachableError) as error:
         raise CommandError(
             Exit.CLUSTER, f"{error}; is the cluster up, and the context right?"
@@ -55,12 +65,11 @@ def gathered(
         raise CommandError(Exit.CLUSTER, f"{error}; ask for the right to list it") from None
     except ApiError as error:
         raise CommandError(Exit.CLUSTER, f"{error} (HTTP {error.status})") from None
-    _check(gathering)
-    return gathering
+    _check(into)
 
 
-def _check(gathering: Gathering) -> None:
-    header = gathering.header
-    if header and len(header.forbidden) and not gathering.read:
+def _check(intake: Intake) -> None:
+    header = intake.header
+    if header and len(header.forbidden) and not intake.read:
         message = "the credentials allow no audited kind to be listed; ask for a role that does"
         raise CommandError(Exit.CLUSTER, message)

@@ -1,7 +1,6 @@
 """What every command that reads a cluster has in common: its options, its input, its answer."""
 
 import inspect
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, wraps
@@ -88,7 +87,7 @@ class Reading:
 
     def inputs(self) -> Inputs:
         """What an answer about the cluster rests on."""
-        counts = Counter(change.kind for change in self.material.changes if change.row)
+        counts = self.material.counts
         return inputs(
             ((kind, counts[kind]) for kind in KINDS if counts[kind]),
             sorted(self.material.evidence.items()),
@@ -151,10 +150,9 @@ def reads(command: Callable[Concatenate[Reading, P], Exit]) -> Callable[..., Exi
 
 def _tell(material: Material) -> None:
     """What was read, on stderr: a line per kind."""
-    counts = Counter(change.kind for change in material.changes)
     for kind, evidence in sorted(material.evidence.items()):
         reason = f", {evidence.reason}" if evidence.reason else ""
-        typer.echo(f"{kind}: {counts[kind]} ({evidence.state}{reason})", err=True)
+        typer.echo(f"{kind}: {material.counts[kind]} ({evidence.state}{reason})", err=True)
 
 
 def _complete(everything: bool, kinds: list[str]) -> tuple[str, ...]:

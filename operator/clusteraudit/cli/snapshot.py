@@ -1,6 +1,5 @@
 """`snapshot`: what `scan` would read from the live cluster, as a file that can be passed on."""
 
-import gzip
 import os
 import sys
 from pathlib import Path
@@ -11,7 +10,7 @@ import typer
 from clusteraudit.cli import options
 from clusteraudit.cli.errors import CommandError, Exit
 from clusteraudit.cli.progress import Progress
-from clusteraudit.sources.snapshot import lines
+from clusteraudit.sources.snapshot import Snapshot
 
 
 def snapshot(
@@ -25,27 +24,28 @@ def snapshot(
     quiet: options.Quiet = False,
 ) -> None:
     """Write what scan would read: no env values, arguments, Secrets, ConfigMaps or annotations."""
-    from clusteraudit.cli.live import gathered
+    from clusteraudit.cli.live import credentials, read
 
     if output != "-" and not output.endswith((".jsonl", ".jsonl.gz")):
         raise CommandError(Exit.USAGE, f"{output}: the name must end in .jsonl or .jsonl.gz")
-    progress = Progress(quiet=quiet)
-    try:
-        gathering = gathered(kubeconfig, context, as_user, timeout, progress)
-    finally:
-        progress.done()
-    text = b"".join(line + b"\n" for line in lines(gathering))
-    if output == "-":
-        sys.stdout.buffer.write(text)
-    else:
-        _write(Path(output), gzip.compress(text, mtime=0) if output.endswith(".gz") else text)
+    with Snapshot(compressed=output.endswith(".gz")) as taken:
+        progress = Progress(quiet=quiet)
+        try:
+            read(credentials(kubeconfig, context, as_user), timeout, taken, progress)
+        finally:
+            progress.done()
+        if output == "-":
+            taken.write(sys.stdout.buffer)
+        else:
+            _write(Path(output), taken)
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write(path: Path, taken: Snapshot) -> None:
     """Whole or not at all: a snapshot cut short would hide objects."""
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        part.write_bytes(data)
+        with part.open("wb") as file:
+            taken.write(file)
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)

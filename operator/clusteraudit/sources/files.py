@@ -2,10 +2,13 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import BinaryIO
 
+from clusteraudit.sources.faults import ParseError
 from clusteraudit.sources.gather import Gathering
-from clusteraudit.sources.parse import ParseError, objects, whole
+from clusteraudit.sources.parse import objects
 
 SUFFIXES = (".yaml", ".yml", ".json", ".jsonl")
 Progress = Callable[[str, int], None]
@@ -61,17 +64,15 @@ def _wanted(path: Path) -> bool:
 
 def _read(source: str, gathering: Gathering, progress: Progress) -> None:
     try:
-        for payload in objects(source, _data(source)):
-            gathering.add(source, payload)
-            progress(source, gathering.read)
+        with _opened(source) as stream:
+            for payload in objects(source, stream):
+                gathering.add(source, payload)
+                progress(source, gathering.read)
     except OSError as error:
         gathering.fail(source, "Unreadable", f"cannot be read: {error.strerror or error}")
     except ParseError as error:
         gathering.fail(source, "Unparsable", str(error))
 
 
-def _data(source: str) -> bytes:
-    if source == "-":
-        return whole(sys.stdin.buffer)
-    with Path(source).open("rb") as stream:
-        return whole(stream)
+def _opened(source: str) -> AbstractContextManager[BinaryIO]:
+    return nullcontext(sys.stdin.buffer) if source == "-" else Path(source).open("rb")

@@ -8,8 +8,9 @@ from clusteraudit.kube.discovery import groups, version
 from clusteraudit.kube.errors import ForbiddenError, GoneError, NotFoundError
 from clusteraudit.kube.session import JSON, Session
 from clusteraudit.sources.feed import Resource
-from clusteraudit.sources.gather import Gathering, Header
+from clusteraudit.sources.gather import Gathering
 from clusteraudit.sources.informer import PAGE, Page
+from clusteraudit.sources.intake import Header, Intake
 from clusteraudit.sources.resources import POLLED, WATCHED, path
 
 _AT_ONCE = 4
@@ -19,8 +20,14 @@ Progress = Callable[[str, int], None]
 
 
 async def gather(session: Session, progress: Progress) -> Gathering:
-    """List every audited kind; what is forbidden or not served is noted, not fatal."""
+    """Everything as rows."""
     gathering = Gathering()
+    await read(session, gathering, progress)
+    return gathering
+
+
+async def read(session: Session, into: Intake, progress: Progress) -> None:
+    """List every audited kind; what is forbidden or not served is noted, not fatal."""
     gate = asyncio.Semaphore(_AT_ONCE)
     forbidden: list[str] = []
     unserved: list[str] = []
@@ -28,7 +35,7 @@ async def gather(session: Session, progress: Progress) -> Gathering:
     async def one(resource: Resource) -> None:
         async with gate:
             try:
-                await _list(session, resource, gathering, progress)
+                await _list(session, resource, into, progress)
             except ForbiddenError:
                 forbidden.append(resource.kind)
             except NotFoundError:
@@ -39,7 +46,7 @@ async def gather(session: Session, progress: Progress) -> Gathering:
     await asyncio.gather(*(one(resource) for resource in (*WATCHED, *POLLED)))
     polled = {resource.kind for resource in POLLED}
     refused = {*forbidden, *unserved}
-    gathering.header = Header(
+    into.header = Header(
         snapshot_version=1,
         taken_at=datetime.now(tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         listed=[r.kind for r in (*WATCHED, *POLLED) if r.kind not in refused],
@@ -49,14 +56,12 @@ async def gather(session: Session, progress: Progress) -> Gathering:
         cluster=name,
         version=served,
     )
-    return gathering
 
 
-async def _list(
-    session: Session, resource: Resource, gathering: Gathering, progress: Progress
-) -> None:
+async def _list(session: Session, resource: Resource, into: Intake, progress: Progress) -> None:
     """All pages of a kind; a token that expired means to begin again, which changes nothing."""
     params = {"limit": str(PAGE)}
+    into.begin(resource.kind)
     accept = _PARTIAL if resource.metadata_only else JSON
     while True:
         try:
@@ -65,10 +70,11 @@ async def _list(
             )
         except GoneError:
             params = {"limit": str(PAGE)}
+            into.begin(resource.kind)
             continue
         for item in page.items or ():
-            gathering.add_item("", resource.kind, resource.api_version, bytes(item))
-        progress("the cluster", gathering.read)
+            into.add_item("", resource.kind, resource.api_version, bytes(item))
+        progress("the cluster", into.read)
         if not page.metadata.continue_:
             return
         params["continue"] = page.metadata.continue_

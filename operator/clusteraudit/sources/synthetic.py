@@ -1,12 +1,12 @@
 """Pods that a workload's template would make, where the input holds none of them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+
+import msgspec
 
 from clusteraudit.model.kinds import WORKLOADS, ref
-from clusteraudit.model.rows import Key, PodRow, Ref, WorkloadRow
-from clusteraudit.model.store import Change
+from clusteraudit.model.rows import Key, PodRow, Ref, Row, WorkloadRow
 from clusteraudit.sources.documents import JobDoc, ObjectDoc, WorkloadDoc
-from clusteraudit.sources.pods import ephemeral_claims
 
 _HASH = "pod-template-hash"
 _ENDS = ("Complete", "Failed")
@@ -14,37 +14,80 @@ MAX_PODS = 10_000
 """Of one workload: a manifest can ask for any number."""
 
 
+class Recipe(msgspec.Struct, frozen=True, gc=False):
+    """What the pods of a workload have beside its template."""
+
+    start: int = 0
+    """The ordinal of the first."""
+    named: tuple[str, ...] = ()
+    """Claims that they share."""
+    each: tuple[str, ...] = ()
+    """Claim templates, of which each pod has a claim."""
+    ephemeral: tuple[str, ...] = ()
+    """Generic ephemeral volumes."""
+    ended: bool = False
+    """A Job that makes no pod any more."""
+
+
+PLAIN = Recipe()
+
+
+def recipe(document: ObjectDoc) -> Recipe | None:
+    """Of a workload's document, None where there is nothing beside the template.
+
+    A claim template takes the place of a volume of its name (`stateful_set_utils.go`).
+    """
+    if not isinstance(document, WorkloadDoc) or document.spec.template is None:
+        return None
+    each = tuple(one.metadata.name for one in document.spec.volume_claim_templates)
+    volumes = document.spec.template.spec.volumes
+    claims = ((one.name, one.persistent_volume_claim) for one in volumes)
+    made = Recipe(
+        document.spec.ordinals.start,
+        tuple(claim.claim_name for name, claim in claims if claim and name not in each),
+        each,
+        tuple(one.name for one in volumes if one.ephemeral is not None),
+        _ended(document),
+    )
+    return None if made == PLAIN else made
+
+
+def _ended(document: WorkloadDoc) -> bool:
+    return isinstance(document, JobDoc) and any(
+        one.type in _ENDS and one.status == "True" for one in document.status.conditions
+    )
+
+
 def synthetic_pods(
-    changes: Sequence[Change], documents: Mapping[str, Mapping[Key, ObjectDoc]]
-) -> list[Change]:
+    rows: Mapping[str, Iterable[Row]], recipes: Mapping[tuple[str, Key], Recipe]
+) -> Iterator[PodRow]:
     """Pods of every workload that nobody controls and that has none."""
-    speaking = set(_with_pods(changes))
-    made = []
-    for change in changes:
-        row = change.row
-        if change.kind in WORKLOADS and isinstance(row, WorkloadRow) and row.owner is None:
-            document = documents[change.kind][change.key]
-            if ref(change.kind, *change.key) not in speaking and isinstance(document, WorkloadDoc):
-                made += [Change("Pod", pod.key, pod) for pod in _pods(row, document)]
-    return made
+    speaking = set(_with_pods(rows))
+    for kind in WORKLOADS:
+        for row in rows[kind]:
+            if not isinstance(row, WorkloadRow) or row.owner is not None:
+                continue
+            if ref(kind, *row.key) not in speaking:
+                yield from _pods(row, recipes.get((kind, row.key), PLAIN))
 
 
-def _with_pods(changes: Iterable[Change]) -> Iterator[Ref]:
+def _with_pods(rows: Mapping[str, Iterable[Row]]) -> Iterator[Ref]:
     """Workloads that own a pod, by way of others too, read or not."""
     owners = {
-        ref(change.kind, *change.key): change.row.owner
-        for change in changes
-        if isinstance(change.row, WorkloadRow)
+        ref(kind, *row.key): row.owner
+        for kind in WORKLOADS
+        for row in rows[kind]
+        if isinstance(row, WorkloadRow)
     }
-    for change in changes:
-        if not isinstance(change.row, PodRow):
+    for row in rows["Pod"]:
+        if not isinstance(row, PodRow):
             continue
-        owner = change.row.template.owner
+        owner = row.template.owner
         seen = set[Ref]()
         while owner is not None and owner not in seen:
             seen.add(owner)
             yield owner
-            owner = owners[owner] if owner in owners else _deployment(owner, change.row)
+            owner = owners[owner] if owner in owners else _deployment(owner, row)
 
 
 def _deployment(owner: Ref, pod: PodRow) -> Ref | None:
@@ -58,38 +101,22 @@ def _deployment(owner: Ref, pod: PodRow) -> Ref | None:
     return ref("Deployment", owner.namespace, name)
 
 
-def _pods(row: WorkloadRow, document: WorkloadDoc) -> Iterator[PodRow]:
-    if row.template is None or document.spec.template is None or _ended(document):
+def _pods(row: WorkloadRow, made: Recipe) -> Iterator[PodRow]:
+    if row.template is None or made.ended:
         return
-    start = document.spec.ordinals.start
     wanted = 1 if row.replicas is None else max(0, row.replicas)
-    for number in range(start, start + min(wanted, MAX_PODS)):
+    for number in range(made.start, made.start + min(wanted, MAX_PODS)):
         name = f"{row.name}-{number}"
         yield PodRow(
             row.namespace,
             name,
             template=row.template,
-            claims=tuple(_claims(name, row.name, number, document)),
+            claims=tuple(_claims(name, row.name, number, made)),
             synthetic=True,
         )
 
 
-def _ended(document: WorkloadDoc) -> bool:
-    """Whether it is a Job that makes no pod any more."""
-    return isinstance(document, JobDoc) and any(
-        one.type in _ENDS and one.status == "True" for one in document.status.conditions
-    )
-
-
-def _claims(pod: str, workload: str, number: int, document: WorkloadDoc) -> Iterator[str]:
-    """A claim template takes the place of a volume of its name (`stateful_set_utils.go`)."""
-    template = document.spec.template
-    volumes = template.spec.volumes if template else []
-    made = [claim.metadata.name for claim in document.spec.volume_claim_templates]
-    for volume in volumes:
-        if volume.persistent_volume_claim and volume.name not in made:
-            yield volume.persistent_volume_claim.claim_name
-    for name in made:
-        yield f"{name}-{workload}-{number}"
-    if template:
-        yield from ephemeral_claims(pod, template.spec)
+def _claims(pod: str, workload: str, number: int, made: Recipe) -> Iterator[str]:
+    yield from made.named
+    yield from (f"{name}-{workload}-{number}" for name in made.each)
+    yield from (f"{pod}-{name}" for name in made.ephemeral)

@@ -8,7 +8,7 @@ from clusteraudit.model import rows
 from clusteraudit.model.kinds import KINDS
 from clusteraudit.model.rows import Ref, amount_of
 from clusteraudit.sources.feed import TranslateError
-from clusteraudit.sources.gather import decode
+from clusteraudit.sources.payload import decode
 from clusteraudit.sources.translate import DOCUMENTS, translate
 
 

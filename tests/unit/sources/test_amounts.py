@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from clusteraudit.model.rows import PodTemplate
-from clusteraudit.sources.gather import decode
+from clusteraudit.sources.payload import decode
 from clusteraudit.sources.translate import translate
 
 MI = 1 << 20

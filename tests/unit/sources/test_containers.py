@@ -8,7 +8,7 @@ from clusteraudit.model import build
 from clusteraudit.model.moments import epoch
 from clusteraudit.model.rows import PodRow, Trouble
 from clusteraudit.rules.catalogue import catalogue
-from clusteraudit.sources.gather import decode
+from clusteraudit.sources.payload import decode
 from clusteraudit.sources.pulls import Pull, pull_failure, registry
 from clusteraudit.sources.translate import translate
 from support.clusters import audit_of

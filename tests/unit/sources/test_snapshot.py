@@ -1,14 +1,18 @@
 """What a snapshot holds, and what it never holds: people attach these files to tickets."""
 
+import gzip
+import io
 import json
 
 import msgspec
+import pytest
 
 from clusteraudit.model.kinds import KINDS
 from clusteraudit.model.rows import PodRow
-from clusteraudit.sources.gather import Gathering, Header
+from clusteraudit.sources.gather import Gathering, of_manifests
+from clusteraudit.sources.intake import Header
 from clusteraudit.sources.parse import objects
-from clusteraudit.sources.snapshot import lines
+from clusteraudit.sources.snapshot import Documents, Snapshot
 
 CANARY = "do-not-copy-me"
 HEADER = Header(snapshot_version=1, taken_at="2026-01-01T00:00:00Z", listed=list(KINDS))
@@ -50,16 +54,16 @@ META = {
 }
 
 
-def gathered(*manifests: object) -> Gathering:
-    gathering = Gathering()
-    gathering.header = HEADER
+def written(*manifests: object) -> list[bytes]:
+    documents = Documents()
+    documents.header = HEADER
     for manifest in manifests:
-        gathering.add("", json.dumps(manifest).encode())
-    return gathering
+        documents.add("", json.dumps(manifest).encode())
+    return list(documents.lines())
 
 
 def test_no_value_of_a_workload_is_copied() -> None:
-    gathering = gathered(
+    found = written(
         {"apiVersion": "v1", "kind": "Pod", "metadata": META, "spec": SPEC, "status": STATUS},
         {
             "apiVersion": "apps/v1",
@@ -70,7 +74,7 @@ def test_no_value_of_a_workload_is_copied() -> None:
         {"apiVersion": "v1", "kind": "Secret", "metadata": META, "data": {"a": CANARY}},
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": META, "data": {"a": CANARY}},
     )
-    text = b"\n".join(lines(gathering)).decode()
+    text = b"\n".join(found).decode()
 
     assert CANARY not in text
     assert "Deployment" in text
@@ -79,17 +83,17 @@ def test_no_value_of_a_workload_is_copied() -> None:
 
 def test_a_snapshot_that_was_cut_off_is_partial() -> None:
     pods = [{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": f"p{i}"}} for i in range(3)]
-    written = list(lines(gathered(*pods)))
+    lines = written(*pods)
 
-    whole, cut = (read(part) for part in (written, written[:-1]))
+    whole, cut = (read(part) for part in (lines, lines[:-1]))
 
-    assert whole.evidence(whole.rows())["Pod"].state == "complete"
-    assert cut.evidence(cut.rows())["Pod"].state == "partial"
+    assert whole.evidence()["Pod"].state == "complete"
+    assert cut.evidence()["Pod"].state == "partial"
 
 
 def read(text: list[bytes]) -> Gathering:
     gathering = Gathering()
-    for payload in objects("s.jsonl", b"\n".join(text)):
+    for payload in objects("s.jsonl", io.BytesIO(b"\n".join(text))):
         gathering.add("s.jsonl", payload)
     return gathering
 
@@ -114,11 +118,27 @@ def test_what_is_read_back_is_what_was_written() -> None:
             ]
         },
     }
-    first = gathered(pod)
-    again = read(list(lines(first)))
+    first = of_manifests([pod])[0]
+    again = read(written(pod))
 
     (row,) = (one.row for one in again.rows())
-    assert [one.row for one in first.rows()] == [row]
+    assert [one.row for one in first] == [row]
     assert isinstance(row, PodRow)
     assert [(one.pull, one.registry) for one in row.troubles] == [("denied", "example.com:5000")]
-    assert msgspec.json.decode(next(lines(first)))["objects"] == 1
+    assert msgspec.json.decode(written(pod)[0])["objects"] == 1
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_snapshot_that_is_written_as_it_comes_is_the_same(compressed: bool) -> None:
+    pods = [{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": f"p{i}"}} for i in range(3)]
+    out = io.BytesIO()
+    with Snapshot(compressed=compressed) as taken:
+        taken.header = HEADER
+        taken.add("", json.dumps(pods[1]).encode())
+        taken.begin("Pod")  # the list expired: it begins anew
+        for one in pods:
+            taken.add("", json.dumps(one).encode())
+        taken.write(out)
+
+    text = gzip.decompress(out.getvalue()) if compressed else out.getvalue()
+    assert text == b"".join(line + b"\n" for line in written(*pods))
