@@ -117,6 +117,19 @@ class Session:
             yield answer.content
 
     @asynccontextmanager
+    async def body(self, path: str) -> AsyncIterator[aiohttp.StreamReader]:
+        """The body of an answer to GET as it comes, for one that may be too large to hold whole.
+
+        Raises ApiError and UnreachableError, which stands for what breaks within the context, too.
+        """
+        accept = {"Accept": JSON}
+        async with self._answer("GET", path, None, None, accept, None, self._timeout) as answer:
+            try:
+                yield answer.content
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                raise UnreachableError(f"GET {path}: {_why(error)}") from None
+
+    @asynccontextmanager
     async def _answer(
         self,
         verb: str,

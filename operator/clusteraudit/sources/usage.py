@@ -1,24 +1,35 @@
-"""Usage by polling: metrics.k8s.io has no watch. Nodes at once, pods namespace by namespace."""
+"""Usage by polling: metrics.k8s.io has no watch. Nodes at once, pods namespace by namespace.
+
+metrics-server does not heed `limit`: 150,000 pods are one answer of 100 MB. So namespaces take
+turns, evenly over the time between two polls, and an answer is read as it comes.
+"""
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 
+import aiohttp
 import msgspec
 
 from clusteraudit.kube.errors import ApiError, ForbiddenError, NotFoundError, UnreachableError
 from clusteraudit.kube.session import Session
+from clusteraudit.sources.chunks import HEAD
+from clusteraudit.sources.faults import ParseError
 from clusteraudit.sources.feed import KindState, Resource, Sink
 from clusteraudit.sources.informer import STALE, Reader
+from clusteraudit.sources.jsons import begin_of_items, peek
 from clusteraudit.sources.resources import path, resource
+from clusteraudit.sources.splitter import Splitter
 
 EVERY = 60.0
 _SOON = 1.0
 """Seconds until pods are asked for, while no namespace is known yet."""
 
 
-class _Samples(msgspec.Struct):
-    items: list[msgspec.Raw] | None = None
+_SPREAD = 0.9
+"""Part of the time between two polls over which namespaces take turns."""
+_TURN = 200
+"""Samples after which other tasks get their turn."""
 
 
 class UsagePoller:
@@ -62,32 +73,50 @@ class UsagePoller:
     async def run(self) -> None:
         """Poll, until cancelled; the first round waits for nothing."""
         nodes, pods = (self._readers[kind].resource for kind in ("NodeMetrics", "PodMetrics"))
+        pause = 0.0
         while True:
+            began = time.monotonic()
             served = await self._round("NodeMetrics", [_all(nodes)])
             namespaces = sorted(self._namespaces())
             if not served:
                 self._tell("PodMetrics", self._states["NodeMetrics"])
             elif namespaces:
-                await self._round("PodMetrics", [_of(pods, one) for one in namespaces])
+                paths = [_of(pods, one) for one in namespaces]
+                await self._round("PodMetrics", paths, pause / len(paths))
+                pause = _SPREAD * self._every
             known = namespaces or not served
-            await asyncio.sleep(self._every if known else min(self._every, _SOON))
+            wait = self._every - (time.monotonic() - began) if known else _SOON
+            await asyncio.sleep(max(0.0, min(self._every, wait)))
 
-    async def _round(self, kind: str, paths: Iterable[str]) -> bool:
-        """Ask for one kind's samples; whether they could be had."""
+    async def _round(self, kind: str, paths: Iterable[str], pause: float = 0.0) -> bool:
+        """Ask for one kind's samples, path by path; whether they could be had."""
         reader = self._readers[kind]
         reader.begin()
         try:
             for where in paths:
-                samples = await self._session.get(where, _Samples)
+                began = time.monotonic()
+                await self._read(reader, where)
                 self._heard[kind] = time.monotonic()
-                for item in samples.items or ():
-                    reader.put(item)
+                await asyncio.sleep(max(0.0, pause - (time.monotonic() - began)))
         except (ApiError, UnreachableError) as error:
             self._lost(kind, error)
             return False
         reader.end()
         self._tell(kind, KindState(synced=True, served=True, objects=len(reader.known)))
         return True
+
+    async def _read(self, reader: Reader, where: str) -> None:
+        """The samples of one answer, each forgotten before the next."""
+        count = 0
+        try:
+            async with self._session.body(where) as body:
+                async for item in _items(body):
+                    reader.put(item)
+                    count += 1
+                    if count % _TURN == 0:
+                        await asyncio.sleep(0)
+        except ParseError as error:
+            raise ApiError(200, f"GET {where}: the answer {error}") from None
 
     def _lost(self, kind: str, error: ApiError | UnreachableError) -> None:
         """No usage is no evidence; rows stay, since rules will not be asked of them."""
@@ -110,3 +139,26 @@ def _all(kind: Resource) -> str:
 
 def _of(kind: Resource, namespace: str) -> str:
     return f"/apis/{kind.api_version}/namespaces/{namespace}/{kind.plural}"
+
+
+async def _items(body: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+    """The items of a list, as soon as each is whole; raises ParseError."""
+    splitter, head, begin = Splitter(), b"", None
+    async for piece in body.iter_any():
+        if begin is not None:
+            found = splitter.feed(piece)
+        else:
+            head += piece
+            begin = _begin(head)
+            found = splitter.feed(head[begin:]) if begin is not None else iter(())
+        for item in found:
+            yield item
+    for item in splitter.close() if begin is not None else (peek(head).items or ()):
+        yield bytes(item)
+
+
+def _begin(head: bytes) -> int | None:
+    begin = begin_of_items(head)
+    if begin is None and len(head) > HEAD:
+        raise ParseError("is no list of objects")
+    return begin

@@ -1,0 +1,152 @@
+"""Usage is polled namespace by namespace, and read as it comes: metrics-server has no pages."""
+
+import asyncio
+import json
+import tracemalloc
+from collections.abc import Callable
+
+import pytest
+from aiohttp import web
+
+from clusteraudit.kube.session import Session
+from clusteraudit.model.rows import Row, UsageRow
+from clusteraudit.sources.feed import KindState
+from clusteraudit.sources.usage import UsagePoller
+from support.apiserver import Server, says, serving
+from support.credentials import Credentials
+
+BASE = "/apis/metrics.k8s.io/v1beta1"
+NODES = {"kind": "NodeMetricsList", "apiVersion": "metrics.k8s.io/v1beta1", "items": []}
+MANY = 2_000
+AT = "2026-01-01T12:00:00Z"
+
+
+class Held:
+    """A sink that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.rows: dict[tuple[str, str], Row] = {}
+        self.states: dict[str, KindState] = {}
+        self.seen = 0
+
+    def put(self, kind: str, namespace: str, name: str, row: Row | None) -> None:
+        self.seen += kind == "PodMetrics"
+        if row is None:
+            del self.rows[namespace, name]
+        elif kind == "PodMetrics":
+            self.rows[namespace, name] = row
+
+    def skipped(self, kind: str, namespace: str, name: str, reason: str, message: str) -> None:
+        raise AssertionError(message)
+
+    def state(self, kind: str, state: KindState) -> None:
+        self.states[kind] = state
+
+
+class Counting(Held):
+    """A sink that only counts."""
+
+    def put(self, kind: str, namespace: str, name: str, row: Row | None) -> None:
+        self.seen += row is not None
+
+
+def sample(name: str, namespace: str, cpu: str = "250m") -> dict[str, object]:
+    containers = [{"name": "app", "usage": {"cpu": cpu, "memory": "64Mi"}}]
+    meta = {"name": name, "namespace": namespace, "creationTimestamp": AT}
+    return {"metadata": meta, "timestamp": AT, "window": "20s", "containers": containers}
+
+
+def listed(*items: object) -> dict[str, object]:
+    return {"kind": "PodMetricsList", "metadata": {}, "items": list(items)}
+
+
+async def polled(
+    server: Server, sink: Held, until: Callable[[], bool], every: float = 60, *names: str
+) -> list[str]:
+    """What was asked for until something is so."""
+    async with Session(Credentials(server.url)) as session:
+        poller = UsagePoller(session, sink, lambda: names, every)
+        task = asyncio.create_task(poller.run())
+        try:
+            async with asyncio.timeout(60):
+                while not until():
+                    await asyncio.sleep(0.01)
+        finally:
+            task.cancel()
+    return [path.removeprefix(BASE) for path, _ in server.asked]
+
+
+def scripted(server: Server, **of: object) -> None:
+    server.on(f"{BASE}/nodes", says(NODES))
+    for name, body in of.items():
+        server.on(f"{BASE}/namespaces/{name}/pods", says(body))
+
+
+async def test_namespaces_are_asked_one_after_the_other_and_in_turns() -> None:
+    async with serving() as server:
+        scripted(server, a=listed(sample("p", "a")), b=listed(sample("p", "b", "1500u")))
+        sink = Held()
+        asked = await polled(server, sink, lambda: sink.seen >= 4, 0.2, "b", "a")
+
+    turn = ["/nodes", "/namespaces/a/pods", "/namespaces/b/pods"]
+    assert asked[:6] == [*turn, *turn]
+    rows = {key: row for key, row in sink.rows.items() if isinstance(row, UsageRow)}
+    assert {key: (row.cpu, row.memory >> 20) for key, row in rows.items()} == {
+        ("a", "p"): (250, 64),
+        ("b", "p"): (2, 64),
+    }
+    assert sink.states["PodMetrics"].synced
+
+
+async def test_a_large_answer_is_read_as_it_comes() -> None:
+    """The answer has megabytes, what is held of it does not."""
+    wide = {**sample("pod", "a"), "note": "x" * 5000}
+    body = json.dumps(listed(*[wide] * 100)).encode()
+    begin, _, rest = body.partition(b'"items": [')
+    part = rest[: rest.rindex(b"]")]
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(begin + b'"items": [' + part)
+        for _ in range(MANY // 100 - 1):
+            await response.write(b"," + part)
+        await response.write(b"]}")
+        return response
+
+    async with serving() as server:
+        scripted(server)
+        server.on(f"{BASE}/namespaces/a/pods", answer)
+        sink = Counting()
+        tracemalloc.start()
+        await polled(server, sink, lambda: "PodMetrics" in sink.states, 60, "a")
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+
+    assert sink.seen == MANY
+    assert len(part) * MANY // 100 > 10_000_000
+    assert peak < 5_000_000
+
+
+CUT = json.dumps(listed(sample("p", "a"))).encode()[:-2]
+
+
+@pytest.mark.parametrize("body", [b"<html>busy</html>", CUT, b"[]" * 40_000, b""])
+async def test_an_answer_that_is_no_list_makes_usage_unknown(body: bytes) -> None:
+    async with serving() as server:
+        scripted(server, a=body)
+        sink = Held()
+        await polled(server, sink, lambda: "PodMetrics" in sink.states, 60, "a")
+
+    assert sink.states["PodMetrics"].reason == "Unavailable"
+    assert not sink.states["PodMetrics"].served
+
+
+async def test_a_list_without_items_is_empty() -> None:
+    async with serving() as server:
+        scripted(server, a={"kind": "PodMetricsList", "items": None})
+        sink = Held()
+        await polled(server, sink, lambda: "PodMetrics" in sink.states, 60, "a")
+
+    assert sink.states["PodMetrics"].synced
+    assert sink.rows == {}
