@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import io
 import json
 from typing import TYPE_CHECKING, Any, Self
 
@@ -64,7 +65,7 @@ class Etcd:
         if self._http is None:
             raise RuntimeError("etcd is not open")
         body = json.dumps({"success": [_operation(*put) for put in batch]})
-        async with self._http.post(self._url, data=body) as answer:
+        async with self._http.post(self._url, data=io.BytesIO(body.encode())) as answer:
             text = await answer.text()
             if answer.status != 200:
                 raise RuntimeError(f"etcd: {answer.status} {text[:300]}")

@@ -151,7 +151,14 @@ def _spec(workload: Workload) -> Object:
     selector = {"matchLabels": {"app.kubernetes.io/name": workload.name}}
     count = len(workload.nodes)
     if workload.kind == "Job":
-        return {"completions": count, "parallelism": count, "template": template}
+        mine = {
+            "batch.kubernetes.io/controller-uid": uid(f"jobs/{workload.namespace}/{workload.name}")
+        }
+        named = {"batch.kubernetes.io/job-name": workload.name, "job-name": workload.name}
+        old = {"controller-uid": mine["batch.kubernetes.io/controller-uid"]}
+        template["metadata"] = {"labels": {**labels, **mine, **named, **old}}
+        more = {"selector": {"matchLabels": mine}, "completionMode": "NonIndexed"}
+        return {"completions": count, "parallelism": count, "template": template, **more}
     spec: Object = {"selector": selector, "template": template}
     if workload.kind != "DaemonSet":
         spec["replicas"] = count
@@ -168,6 +175,9 @@ def _template(workload: Workload) -> Object:
     spec = copy.deepcopy(spec_of(workload))
     spec["volumes"] = [one for one in spec["volumes"] if "persistentVolumeClaim" not in one]
     spec["volumes"] = [one for one in spec["volumes"] if "projected" not in one]
+    for container in spec["containers"]:
+        mounts = container["volumeMounts"]  # admission gives the token to pods alone
+        container["volumeMounts"] = [one for one in mounts if "@token" not in one["name"]]
     for key in ("priority", "preemptionPolicy"):
         del spec[key]
     return spec
