@@ -112,6 +112,7 @@ def explain(cluster: Cluster, pods: Iterable[PodRow], inputs: Inputs) -> Explain
 def explained_pod(whole: Snapshot, pod: PodRow) -> ExplainedPod:
     """One pod, with what would help it."""
     said = verdicts(whole, pod)
+    tally = Counter(one.fits for one in said)
     template = pod.template
     return ExplainedPod(
         namespace=pod.namespace,
@@ -123,9 +124,9 @@ def explained_pod(whole: Snapshot, pod: PodRow) -> ExplainedPod:
         requests=dict(template.requests),
         limits=dict(template.limits),
         nodes=_nodes_of(said),
-        fits=sum(one.fits is True for one in said),
+        fits=tally[True],
         of=len(said),
-        summary=_summary(said),
+        summary=_summary(said, tally),
         unmodelled=_unmodelled(pod, said),
         preemption=_preemption(preemption(whole, pod, said)),
         would_fit_if=[_remedy(one) for one in remedies(whole, pod, said)],
@@ -196,9 +197,9 @@ def _unmodelled(pod: PodRow, said: Iterable[Verdict]) -> list[str]:
     return sorted(met | set(pod.template.unmodelled))
 
 
-def _summary(said: Sequence[Verdict]) -> str:
+def _summary(said: Sequence[Verdict], tally: Counter[bool | None]) -> str:
     """How many nodes take it; else why they do not, most frequent first."""
-    fits, maybe = (sum(one.fits is value for one in said) for value in (True, None))
+    fits, maybe = tally[True], tally[None]
     parts = [f"fits on {fits} of {_nodes(len(said))}"] if fits else []
     if maybe:
         parts.append(f"cannot be told of {_nodes(maybe)}")

@@ -32,7 +32,7 @@ class Remedy(msgspec.Struct, frozen=True, gc=False):
 
 def remedies(snapshot: Snapshot, pod: PodRow, said: Sequence[Verdict]) -> list[Remedy]:
     """Changes for a pod that no node takes; none where one does, or may."""
-    if any(one.fits is not False for one in said):
+    if not all(one.refusals for one in said):
         return []
     view, by_reason = snapshot.without(pod), _Said(said)
     kinds = (_ungated, _smaller, _tolerating, _uncordoned, _labelled, _moved, _added)
