@@ -59,7 +59,17 @@ def server() -> Iterator[ControlPlane]:
         for name in NAMESPACES:
             started.add_namespace(name)
         started.apply([report(publishInterval=1)])
+        started.wait(lambda: described(started), 60, "the schema of usage")
         yield started
+
+
+def described(server: ControlPlane) -> bool:
+    """Whether the server tells the schema of usage: it does so a moment after it serves it."""
+    try:
+        said = spec.Schemas(server.api.request("GET", "/openapi/v3/apis/metrics.k8s.io/v1beta1"))
+        return all(said.of("metrics.k8s.io", "v1beta1", one) for one in USAGE)
+    except (ApiError, LookupError):
+        return False
 
 
 @pytest.fixture(scope="module")
