@@ -49,7 +49,7 @@ COMPILE = .venv-lock/bin/uv pip compile --quiet --no-header --generate-hashes --
 # --- checks --------------------------------------------------------------------------------------
 
 .PHONY: check
-check: .venv/stamp ## all that needs no cluster, in under two minutes
+check: .venv/stamp ## all that needs no cluster, in two to three minutes
 	$(STEP) "format" $(BIN)/ruff format --quiet --check .
 	$(STEP) "lint" $(BIN)/ruff check --quiet .
 	$(STEP) "types" $(BIN)/mypy --no-error-summary
