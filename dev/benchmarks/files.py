@@ -10,11 +10,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
-import os
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +18,7 @@ import msgspec
 
 from benchmarks.objects import FULL, NOW, objects
 from clusteraudit.model.kinds import KINDS
+from scale.process import command_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,25 +56,18 @@ def write(folder: Path, pods: int) -> Iterator[Path]:
     yield from (plain, packed, printed)
 
 
-def cost(file: Path) -> Cost:
+def cost(file: Path, out: Path) -> Cost:
     """A scan of the file, as a user starts it."""
-    command = [sys.executable, "-m", "clusteraudit", "scan", "-f", str(file), "-o", "json"]
-    with tempfile.TemporaryFile() as out:
-        began = time.monotonic()
-        process = subprocess.Popen(command, stdout=out)
-        _, status, used = os.wait4(process.pid, 0)
-        took = time.monotonic() - began
-        if status:
-            raise SystemExit(f"{' '.join(command)} ended with {status}")
-        out.seek(0)
-        findings = len(json.load(out)["findings"])
+    ran = command_line(("scan", "-f", str(file), "-o", "json"), out)
+    if ran.exit:
+        raise SystemExit(f"scan -f {file} ended with {ran.exit}: {ran.errors}")
     return Cost(
         file=file.name,
         file_mib=round(file.stat().st_size / 2**20, 1),
-        wall_seconds=round(took, 1),
-        cpu_seconds=round(used.ru_utime + used.ru_stime, 1),
-        peak_mib=used.ru_maxrss // 1024,
-        findings=findings,
+        wall_seconds=round(ran.seconds, 1),
+        cpu_seconds=round(ran.cpu_seconds, 1),
+        peak_mib=ran.peak // 2**20,
+        findings=len(json.loads(out.read_bytes())["findings"]),
     )
 
 
@@ -92,7 +82,7 @@ def main() -> None:
     print(f"{'file':<18} {'MiB':>8} {'wall s':>8} {'CPU s':>8} {'peak MiB':>9} {'findings':>9}")
     with tempfile.TemporaryDirectory() as folder:
         for file in write(Path(folder), asks.pods):
-            one = cost(file)
+            one = cost(file, Path(folder) / "found")
             found.append(one)
             print(
                 f"{one.file:<18} {one.file_mib:>8} {one.wall_seconds:>8} {one.cpu_seconds:>8} "

@@ -13,6 +13,7 @@ import tempfile
 import urllib.request
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -32,6 +33,7 @@ ACCOUNT_PREFIX = "system:serviceaccount:"
 GIVES_ITSELF_UP = "Scheduler cache is corrupted"
 """After these words the scheduler exits, and counts on being started again (`cache.go`)."""
 MAX_RENEWALS = 3
+_EVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(eq=False)
@@ -230,14 +232,20 @@ class ControlPlane(Cluster):
         """The file of the audit log."""
         return self.layout.audit_log
 
-    def audit_events(self, user: str | None = None, verbs: Iterable[str] = ()) -> list[Object]:
-        """What the API server was asked so far, by all or by one user, all verbs or some."""
+    def audit_events(
+        self,
+        user: str | None = None,
+        verbs: Iterable[str] = (),
+        since: datetime = _EVER,
+    ) -> list[Object]:
+        """What the API server was asked, by all or by one user, all verbs or some, since then."""
         wanted = set(verbs)
         return [
             event
             for event in parts.parse_audit(self.audit_log.read_text())
             if (user is None or event["user"].get("username") == user)
             and (not wanted or event["verb"] in wanted)
+            and datetime.fromisoformat(event["requestReceivedTimestamp"]) >= since
         ]
 
     def compact(self) -> None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 import tempfile
-import time
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from scale.process import command_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,18 +56,11 @@ def _differs(scanned: Path, told: Counter[str]) -> Iterable[tuple[str, list[int]
 
 
 def _run(arguments: Iterable[str], out: Path) -> dict[str, Any]:
-    command = [sys.executable, "-m", "clusteraudit", *arguments]
-    began = time.monotonic()
-    with out.open("wb") as stdout, tempfile.TemporaryFile() as stderr:
-        process = subprocess.Popen(command, stdout=stdout, stderr=stderr)
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        stderr.seek(0)
-        said = stderr.read().decode(errors="replace")[-300:] if process.returncode else ""
+    ran = command_line(arguments, out)
     return {
-        "seconds": round(time.monotonic() - began, 2),
-        "cpuSeconds": round(used.ru_utime + used.ru_stime, 2),
-        "peakMib": round(used.ru_maxrss / 1024, 1),
-        "exit": process.returncode,
-        **({"said": said} if said else {}),
+        "seconds": round(ran.seconds, 2),
+        "cpuSeconds": round(ran.cpu_seconds, 2),
+        "peakMib": round(ran.peak / MIB, 1),
+        "exit": ran.exit,
+        **({"said": ran.errors[-300:]} if ran.exit else {}),
     }

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
+import tempfile
 import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import IO, TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _FIELD = re.compile(r"^(\w+):\s+(\d+) kB$", re.MULTILINE)
@@ -51,6 +57,53 @@ def cpu_of_threads(pid: int) -> dict[str, float]:
         name = head.partition("(")[2]
         found[name] = found.get(name, 0) + (int(parts[11]) + int(parts[12])) / _TICKS
     return found
+
+
+# The `ru_maxrss` that a parent is told counts what the parent itself held before `exec`, too.
+_MEASURED = """
+import pathlib, runpy, sys
+peak = pathlib.Path(sys.argv.pop(1))
+try:
+    runpy.run_module("clusteraudit", run_name="__main__", alter_sys=True)
+finally:
+    peak.write_bytes(pathlib.Path("/proc/self/status").read_bytes())
+"""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What one run of the command line cost; `peak` in bytes, `errors` what it wrote there."""
+
+    seconds: float
+    cpu_seconds: float
+    peak: int
+    exit: int
+    errors: str
+
+
+def command_line(
+    arguments: Iterable[str], out: Path | None = None, stdin: IO[bytes] | None = None
+) -> Ran:
+    """Run `cluster-audit` to its end, with its output in a file or nowhere."""
+    with tempfile.TemporaryDirectory(prefix="cluster-audit-ran-") as folder:
+        status, errors = Path(folder) / "status", Path(folder) / "errors"
+        began = time.monotonic()
+        with (out or Path(os.devnull)).open("wb") as stdout, errors.open("wb") as stderr:
+            process = subprocess.Popen(
+                [sys.executable, "-c", _MEASURED, str(status), *arguments],
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
+            )
+            _, code, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(code)
+        return Ran(
+            seconds=time.monotonic() - began,
+            cpu_seconds=used.ru_utime + used.ru_stime,
+            peak=_fields(status)["VmHWM"],
+            exit=process.returncode,
+            errors=errors.read_text(errors="replace"),
+        )
 
 
 @dataclass
