@@ -7,16 +7,16 @@ import random
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from scale.manifests import lease, node, replicaset
 from scale.pods import NEW, Pods, State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from scale.cluster import Cluster, Workload
-    from scale.etcd import Etcd, Put
+    from scale.etcd import Put
 
 RATE = 200
 """Changes a second."""
@@ -38,10 +38,20 @@ def moment(later: float = 0) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+class Writer(Protocol):
+    """Who takes what is written, as `Etcd` does."""
+
+    async def load(self, puts: Iterable[Put]) -> int:
+        """Write all of them, in no order; how many there were."""
+
+    async def write(self, batch: list[Put]) -> None:
+        """Write a few at once."""
+
+
 class Life:
     """The cluster as it is by now, and what changes it."""
 
-    def __init__(self, cluster: Cluster, etcd: Etcd, now: str, seed: int = 2) -> None:
+    def __init__(self, cluster: Cluster, etcd: Writer, now: str, seed: int = 2) -> None:
         self._etcd = etcd
         self._now = now
         self._chance = random.Random(seed)
@@ -57,13 +67,18 @@ class Life:
 
     async def churn(self, seconds: float, rate: float = RATE) -> None:
         """So many changes a second for so long."""
-        began, done = time.monotonic(), 0.0
+        began, done = time.monotonic(), 0
         while (past := time.monotonic() - began) < seconds:
-            due = int(rate * past - done)
-            puts = [put for _ in range(due) for put in self._one()]
-            done += max(due, len(puts))
-            await self._write(puts)
+            done += await self.change(int(rate * past - done))
             await asyncio.sleep(_TICK)
+
+    async def change(self, number: int) -> int:
+        """So many changes, or one more; how many."""
+        puts: list[Put] = []
+        while len(puts) < number:
+            puts += self._one()
+        await self._write(puts)
+        return len(puts)
 
     async def heartbeats(self) -> None:
         """A lease renewed each second, until cancelled: no real etcd ever stands still."""

@@ -1,12 +1,13 @@
 """The doors by which rules and experiments read a cluster; each notes what it opened."""
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from heapq import heappop, heappush
 from typing import Concatenate, ParamSpec, TypeVar, cast
 
 from clusteraudit.model.kinds import API_GROUPS, KINDS
 from clusteraudit.model.recorder import VALUE, Mend, Opener, Recorder
 from clusteraudit.model.rows import PodRow, PodTemplate, Ref, Row, WorkloadRow
+from clusteraudit.model.selectors import Labels, LabelSelector
 from clusteraudit.model.store import (
     CHILDREN,
     NOT_READ,
@@ -113,6 +114,24 @@ class Cluster:
         """The second parts of an index's keys whose first part this is."""
         self.recorder.note(("group", index, first))
         return tuple(self._store.groups[index].get(first, ()))
+
+    def labels(self, index: str, namespace: str, selector: LabelSelector) -> list[Labels]:
+        """Of an index by namespace and labels: the labels of a namespace that a selector selects.
+
+        Where it names values of a label, only labels that have one of them are looked at, and only
+        such that come or go ask the reader again.
+        """
+        named = next((one for one in selector.requirements if one.operator == "In"), None)
+        if named is None:
+            there: Iterable[Hashable] = self.group(index, namespace)
+        else:
+            values = dict.fromkeys(named.values)
+            there = [o for v in values for o in self._having(index, namespace, named.key, v)]
+        return [one for one in there if isinstance(one, Labels) and selector.matches(one)]
+
+    def _having(self, index: str, namespace: str, key: str, value: str) -> Sequence[Labels]:
+        self.recorder.note(("labelled", index, namespace, key, value))
+        return self._store.having(index, namespace, key, value)
 
     def groups(self, index: str) -> tuple[Hashable, ...]:
         """The first parts of an index's keys."""

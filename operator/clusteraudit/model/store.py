@@ -4,7 +4,7 @@ Every change names the cells that it touched; who had opened one of them is aske
 """
 
 from bisect import bisect_left
-from collections.abc import Container, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Container, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -19,7 +19,9 @@ from clusteraudit.model.kinds import (
     owner_of,
     ref,
 )
+from clusteraudit.model.labelled import Labelled
 from clusteraudit.model.rows import ApiGroupRow, Key, PodRow, PodTemplate, Ref, Row, WorkloadRow
+from clusteraudit.model.selectors import Labels
 
 Cell = tuple[Hashable, ...]
 """Something that can be read and can change: a row, a bucket of an index, a table, a value."""
@@ -103,6 +105,7 @@ class Store:
         self.tables: dict[str, dict[Key, Row]] = {name: {} for name in (*KINDS, API_GROUPS)}
         self.buckets: dict[str, dict[Hashable, Bucket]] = {name: {} for name in INDEXES}
         self.groups: dict[str, dict[Hashable, dict[Hashable, None]]] = {n: {} for n in INDEXES}
+        self._labelled: dict[str, Labelled] = {name: Labelled() for name in INDEXES}
         self.workloads: dict[Ref, int] = {}
         self.evidence: dict[str, Evidence] = {API_GROUPS: COMPLETE}
         self.templates: dict[PodTemplate, int] = {}
@@ -269,15 +272,32 @@ class Store:
                 touched.touch(("groups", name))
             self.groups[name].setdefault(at[0], {})[at[1]] = None
             touched.touch(("group", name, at[0]))
+            if isinstance(at[1], Labels):
+                self._labelled[name].join(at[0], at[1])
+                _touch_labels(name, at[0], at[1], touched)
 
     def _leave(self, name: str, at: Hashable, touched: Touched) -> None:
         if isinstance(at, tuple):
             group = self.groups[name][at[0]]
             del group[at[1]]
+            touched.touch(("group", name, at[0]))
+            if isinstance(at[1], Labels):
+                self._labelled[name].leave(at[0], at[1])
+                _touch_labels(name, at[0], at[1], touched)
             if not group:
                 del self.groups[name][at[0]]
+                self._labelled[name].drop(at[0])
                 touched.touch(("groups", name))
-            touched.touch(("group", name, at[0]))
+
+    def having(self, name: str, namespace: str, key: str, value: str) -> Sequence[Labels]:
+        """Of an index by namespace and labels: the labels of a namespace with this one."""
+        there = self.groups[name].get(namespace)
+        return self._labelled[name].having(key, value, namespace, there) if there else ()
+
+
+def _touch_labels(name: str, namespace: Hashable, labels: Labels, touched: Touched) -> None:
+    for key, value in labels.pairs:
+        touched.touch(("labelled", name, namespace, key, value))
 
 
 def _find(bucket: Bucket, row: Row) -> tuple[int, bool]:

@@ -13,7 +13,6 @@ import msgspec
 from clusteraudit.model.cluster import Cluster, derived
 from clusteraudit.model.kinds import ref
 from clusteraudit.model.rows import BudgetRow, Key, PodRow, Ref, WorkloadRow
-from clusteraudit.model.selectors import Labels
 
 KIND = "PodDisruptionBudget"
 MAX_DISRUPTED = 2000
@@ -100,11 +99,7 @@ def selected(cluster: Cluster, namespace: str, name: str) -> tuple[Key, ...]:
     budget = cluster.find(BudgetRow, KIND, namespace, name)
     if budget is None or budget.selector is None:
         return ()
-    chosen = (
-        labels
-        for labels in cluster.group("pods_by_labels", namespace)
-        if isinstance(labels, Labels) and budget.selector.matches(labels)
-    )
+    chosen = cluster.labels("pods_by_labels", namespace, budget.selector)
     pods = (p for ls in chosen for p in cluster.bucket(PodRow, "pods_by_labels", (namespace, ls)))
     return tuple(sorted(pod.key for pod in pods))
 

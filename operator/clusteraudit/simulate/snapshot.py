@@ -12,7 +12,7 @@ import numpy as np
 from clusteraudit.model.cluster import Cluster, derived
 from clusteraudit.model.constraints import HostPort, PodTerm
 from clusteraudit.model.rows import SLOTS, Amounts, Key, NodeRow, PodRow
-from clusteraudit.model.selectors import Labels, LabelSelector
+from clusteraudit.model.selectors import LabelSelector
 from clusteraudit.simulate.columns import Amount, Columns
 from clusteraudit.simulate.faces import bare
 from clusteraudit.simulate.room import room
@@ -165,9 +165,8 @@ class Snapshot:
         """Pods on nodes that a selector selects in these namespaces."""
         inside = tuple(dict.fromkeys(namespaces))
         for namespace in inside:
-            for labels in self.cluster.group("pods_by_labels", namespace):
-                if isinstance(labels, Labels) and selector.matches(labels):
-                    yield from self._here("pods_by_labels", (namespace, labels))
+            for labels in self.cluster.labels("pods_by_labels", namespace, selector):
+                yield from self._here("pods_by_labels", (namespace, labels))
         for pod, info in self._added():
             if pod.namespace in inside and selector.matches(pod.template.labels):
                 yield pod, info

@@ -148,12 +148,11 @@ def _finding(
 
 
 def _selected(cluster: Cluster, policy: PolicyRow) -> Iterator[tuple[Labels, list[PodRow]]]:
-    for labels in cluster.group("pods_by_labels", policy.namespace):
-        if isinstance(labels, Labels) and policy.selector.matches(labels):
-            pods = cluster.bucket(PodRow, "pods_by_labels", (policy.namespace, labels))
-            asking = [pod for pod in pods if pod.active and _asks_cluster_dns(pod)]
-            if asking:
-                yield labels, asking
+    for labels in cluster.labels("pods_by_labels", policy.namespace, policy.selector):
+        pods = cluster.bucket(PodRow, "pods_by_labels", (policy.namespace, labels))
+        asking = [pod for pod in pods if pod.active and _asks_cluster_dns(pod)]
+        if asking:
+            yield labels, asking
 
 
 def _asks_cluster_dns(pod: PodRow) -> bool:
@@ -208,12 +207,12 @@ def _is_dns(port: ContainerPort) -> bool:
 
 def _backends(cluster: Cluster, service: ServiceRow, addresses: list[str]) -> Iterator[Backend]:
     namespace = cluster.find(NamespaceRow, "Namespace", "", service.namespace)
-    for labels in cluster.group("pods_by_labels", service.namespace):
-        if not isinstance(labels, Labels) or not service.selector:
-            continue
+    if not service.selector:
+        return
+    for labels in cluster.labels("pods_by_labels", service.namespace, service.selector):
         pods = cluster.bucket(PodRow, "pods_by_labels", (service.namespace, labels))
         serving = [pod for pod in pods if pod.active]
-        if serving and service.selector.matches(labels):
+        if serving:
             yield Backend(
                 namespace=service.namespace,
                 namespace_labels=namespace.labels if namespace else Labels(),

@@ -19,7 +19,6 @@ from collections.abc import Iterator
 
 from clusteraudit.model import build
 from clusteraudit.model.rows import PolicyRow
-from clusteraudit.model.selectors import Labels
 from clusteraudit.rules.kit import (
     Answer,
     Cluster,
@@ -73,8 +72,7 @@ def policy_selects_nothing(policy: Ref, cluster: Cluster, _: Settings) -> Iterat
     row = cluster.get(PolicyRow, policy)
     if row is None or not row.selector.requirements:
         return
-    known = (labels for name in _INDEXES for labels in cluster.group(name, policy.namespace))
-    if not any(isinstance(one, Labels) and row.selector.matches(one) for one in known):
+    if not any(cluster.labels(name, policy.namespace, row.selector) for name in _INDEXES):
         yield found(
             policy,
             selector=str(row.selector),

@@ -1,0 +1,160 @@
+"""What following a living cluster costs: decoding each change, and the audit every two seconds.
+
+    PYTHONPATH=operator:dev python -m benchmarks.churn --pods 50000 --rate 200
+
+CPU time of this process, in which objects, changes and readers are those of `scale`, without a
+server between. With `--profile` the functions that took longest are named.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import cProfile
+import gc
+import pstats
+import time
+from statistics import median
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from clusteraudit.audit.audit import Audit
+from clusteraudit.cli.main import collect_rarely
+from clusteraudit.handlers.pending import Pending
+from clusteraudit.model.kinds import KINDS
+from clusteraudit.model.store import COMPLETE
+from clusteraudit.rules.catalogue import catalogue
+from clusteraudit.sources.informer import Reader
+from clusteraudit.sources.resources import POLLED, WATCHED
+from scale.churn import RATE, Life, moment
+from scale.cluster import Cluster
+from scale.manifests import everything
+from scale.pods import Pods
+from scale.sizes import Size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from scale.etcd import Put
+
+WINDOW = 2
+"""Seconds between audits: the pulse."""
+_AT_ONCE = 1000
+
+
+class _Kind(msgspec.Struct):
+    kind: str
+
+
+class Readers:
+    """Takes what is written, in place of an etcd and the server before it."""
+
+    def __init__(self) -> None:
+        self.pending = Pending()
+        self.seconds = 0.0
+        """CPU time of the reading alone."""
+        self._by_kind = {one.kind: Reader(one, self.pending) for one in (*WATCHED, *POLLED)}
+        self._peek = msgspec.json.Decoder(_Kind)
+
+    async def load(self, puts: Iterable[Put]) -> int:
+        """As `Etcd.load`."""
+        return self.read(puts)
+
+    async def write(self, batch: list[Put]) -> None:
+        """As `Etcd.write`."""
+        self.read(batch)
+
+    def read(self, puts: Iterable[Put]) -> int:
+        """Each as a watch tells it; how many there were."""
+        taken = list(puts)
+        kinds = [self._peek.decode(text).kind if text else "Pod" for _, text in taken]
+        began = time.process_time()
+        for (key, text), kind in zip(taken, kinds, strict=True):
+            if text is not None:
+                self._by_kind[kind].put(text)
+            else:
+                _, namespace, name = key.split("/")
+                self._by_kind[kind].drop((namespace, name))
+        self.seconds += time.process_time() - began
+        return len(taken)
+
+
+class Audited:
+    """The audit of what the readers hand on."""
+
+    def __init__(self, readers: Readers) -> None:
+        self._pending = readers.pending
+        self._audit = Audit(catalogue(), 0)
+        self._audit.store.learn(dict.fromkeys(KINDS, COMPLETE))
+
+    def absorb(self) -> None:
+        """As before the first audit."""
+        self._audit.absorb(self._pending.take()[0])
+
+    def step(self) -> float:
+        """CPU seconds of an audit of all that has come."""
+        changes = self._pending.take()[0]
+        began = time.process_time()
+        self._audit.step(changes, now=int(time.time()), settled=True)
+        return time.process_time() - began
+
+
+def _loaded(readers: Readers, audited: Audited, cluster: Cluster, now: str) -> Iterator[None]:
+    pods = Pods(now)
+    puts = [*everything(cluster, now)]
+    for workload in cluster.workloads:
+        puts += [pods.put(workload, at) for at in range(len(workload.nodes))]
+        if len(puts) > _AT_ONCE:
+            readers.read(puts)
+            audited.absorb()
+            puts = []
+            yield
+    readers.read(puts)
+    audited.absorb()
+
+
+def _live(life: Life, readers: Readers, audited: Audited, changes: int) -> tuple[float, float]:
+    """CPU seconds of reading and of the audit, of so many changes."""
+    readers.seconds = 0.0
+    asyncio.run(life.change(changes))
+    return readers.seconds, audited.step()
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(prog="benchmarks.churn", description=__doc__)
+    parser.add_argument("--pods", type=int, default=50_000)
+    parser.add_argument("--rate", type=int, default=RATE, help="Changes a second.")
+    parser.add_argument("--audits", type=int, default=15)
+    parser.add_argument("--profile", action="store_true")
+    asks = parser.parse_args()
+    collect_rarely()
+    now, cluster, readers = moment(-86_400), Cluster(Size(asks.pods)), Readers()
+    audited = Audited(readers)
+    for _ in _loaded(readers, audited, cluster, now):
+        pass
+    print(f"{asks.pods} pods: first audit {audited.step():.2f} s of CPU", flush=True)
+    gc.collect()
+    gc.freeze()
+    life, changes = Life(cluster, readers, now), asks.rate * WINDOW
+    for _ in range(asks.audits):
+        _live(life, readers, audited, changes)
+    taken = [_live(life, readers, audited, changes) for _ in range(asks.audits)]
+    for name, seconds in zip(("reading", "audit"), zip(*taken, strict=True), strict=True):
+        middle = median(seconds)
+        print(
+            f"{name:<8} {1000 * middle:>7.1f} ms for {changes} changes, at most "
+            f"{1000 * max(seconds):.1f}; {100 * middle / WINDOW:.1f} % of a core",
+            flush=True,
+        )
+    if asks.profile:
+        with cProfile.Profile() as profile:
+            for _ in range(asks.audits):
+                _live(life, readers, audited, changes)
+        pstats.Stats(profile).sort_stats("cumulative").print_stats(60)
+        pstats.Stats(profile).sort_stats("tottime").print_stats(40)
+
+
+if __name__ == "__main__":
+    main()
