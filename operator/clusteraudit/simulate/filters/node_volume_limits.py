@@ -77,19 +77,31 @@ def _full(
     A volume that is attached, but of no pod there, counts beside the pod's own of the same name.
     """
     reader = _Reader(snapshot)
-    held = dict(
-        volume for other in info.pods for volume in reader.volumes(reader.claims(other)).items()
-    )
-    attached = Counter((held | reader.attached(info.name)).values())
+    attached = reader.attached(info.name)
+    claims = sum(len(other.claims) for other in info.pods)
+    if claims + len(attached) + len(new) > min(limits.values()):  # else there is room, whosever
+        held = dict(
+            volume for other in info.pods for volume in reader.volumes(reader.claims(other)).items()
+        )
+        full = _over(held, held | attached, new, limits)
+        if full:
+            return full
+    if any(NAME in other.template.unmodelled for other in info.pods):
+        return Doubt(NAME, NOT_MODELLED)
+    return None
+
+
+def _over(
+    held: Volumes, attached: Volumes, new: Volumes, limits: Mapping[str, int]
+) -> Refusal | None:
+    there = Counter(attached.values())
     wanted = Counter(driver for name, driver in new.items() if name not in held)
     for driver, number in sorted(wanted.items()):
         limit = limits.get(driver)
-        if limit is not None and attached[driver] + number > limit:
-            resource, left = f"attachable-volumes-{driver}", limit - attached[driver]
+        if limit is not None and there[driver] + number > limit:
+            resource, left = f"attachable-volumes-{driver}", limit - there[driver]
             words = f"too many volumes of {driver}"
             return Refusal(NAME, "TooManyVolumes", words, resource, number, left)
-    if any(NAME in other.template.unmodelled for other in info.pods):
-        return Doubt(NAME, NOT_MODELLED)
     return None
 
 
