@@ -95,7 +95,7 @@ def _kinds_opened(audit: Audit, rule: Rule) -> set[str]:
 def _kinds(cell: Cell) -> tuple[str, ...]:
     if cell == TEMPLATES:
         return ("Pod",)
-    if cell[0] in {"bucket", "buckets", "group", "groups"}:
+    if cell[0] in {"bucket", "buckets", "group", "groups", "labelled"}:
         return INDEXES[str(cell[1])].kinds
     if cell[0] == "under":
         return INDEXES[CHILDREN].kinds
