@@ -14,9 +14,11 @@ from image.base import base
 from image.tools import ROOT, ImageError, output
 
 TAG = "localhost/cluster-audit:dev"
+# Of buildah no layer is kept (`--layers`): it would take one of another commit for its own, for its
+# cache knows the names of build arguments, not their values.
 BUILD = {
     "docker": ("docker", "build"),
-    "buildah": ("buildah", "build", "--isolation", "chroot", "--layers"),
+    "buildah": ("buildah", "build", "--isolation", "chroot"),
 }
 PIP_FILES = ("/etc/pip.conf", "~/.config/pip/pip.conf")
 

@@ -86,6 +86,18 @@ def test_two_builds_of_a_commit_are_one_image(builder: str) -> None:
     assert digest(builder, again) == digest(builder)
 
 
+def test_a_build_of_another_commit_tells_that_one(
+    builder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even where nothing else differs, and an earlier build could be taken over."""
+    other, revision = f"{TAG}-other", "f" * 40
+    monkeypatch.setattr("image.build.revision", lambda: revision)
+    monkeypatch.setattr("image.build.committed", lambda: "1700000000")
+    build(builder, other, given=os.environ.get("BASE", ""))
+    assert configuration(builder, other)["Labels"]["org.opencontainers.image.revision"] == revision
+    assert digest(builder, other) != digest(builder)
+
+
 def test_it_holds_no_tools_and_can_write_nothing(builder: str) -> None:
     script = ["-c", INSIDE, *UNWANTED]
     with contained(builder, Start(script, "/opt/cluster-audit/bin/python")) as command:
