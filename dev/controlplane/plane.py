@@ -13,7 +13,7 @@ import tempfile
 import urllib.request
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -33,7 +33,6 @@ ACCOUNT_PREFIX = "system:serviceaccount:"
 GIVES_ITSELF_UP = "Scheduler cache is corrupted"
 """After these words the scheduler exits, and counts on being started again (`cache.go`)."""
 MAX_RENEWALS = 3
-_EVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(eq=False)
@@ -236,16 +235,18 @@ class ControlPlane(Cluster):
         self,
         user: str | None = None,
         verbs: Iterable[str] = (),
-        since: datetime = _EVER,
+        since: datetime | None = None,
     ) -> list[Object]:
-        """What the API server was asked, by all or by one user, all verbs or some, since then."""
+        """What the API server was asked, by all or by one user, all verbs or some, since a time."""
         wanted = set(verbs)
         return [
             event
             for event in parts.parse_audit(self.audit_log.read_text())
             if (user is None or event["user"].get("username") == user)
             and (not wanted or event["verb"] in wanted)
-            and datetime.fromisoformat(event["requestReceivedTimestamp"]) >= since
+            and (
+                since is None or datetime.fromisoformat(event["requestReceivedTimestamp"]) >= since
+            )
         ]
 
     def compact(self) -> None:

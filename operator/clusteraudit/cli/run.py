@@ -4,11 +4,10 @@ import asyncio
 import socket
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
-
-import typer
+from typing import TYPE_CHECKING
 
 from clusteraudit.cli import options
+from clusteraudit.cli import run_options as chosen
 from clusteraudit.cli.errors import CommandError, Exit
 from clusteraudit.cli.live import credentials
 from clusteraudit.kube.credentials import own_namespace
@@ -19,111 +18,48 @@ from clusteraudit.kube.lease import DURATION, Timing
 if TYPE_CHECKING:
     from clusteraudit.handlers.certificate import CertificateFiles
     from clusteraudit.handlers.endpoints import Listening
+    from clusteraudit.handlers.operator import Options
 
 
 def run(
-    report: Annotated[
-        str,
-        typer.Option(help="The main report: it tunes the rules.", envvar="CLUSTER_AUDIT_REPORT"),
-    ] = "cluster",
-    metrics_port: Annotated[
-        int, typer.Option(help="Port of /metrics.", envvar="CLUSTER_AUDIT_METRICS_PORT")
-    ] = 8080,
-    metrics_tls_cert_file: Annotated[
-        Path | None,
-        typer.Option(
-            help="Certificate to serve /metrics with, in PEM; read again when it changes.",
-            show_default=False,
-            envvar="CLUSTER_AUDIT_METRICS_TLS_CERT_FILE",
-        ),
-    ] = None,
-    metrics_tls_key_file: Annotated[
-        Path | None,
-        typer.Option(
-            help="Its key.", show_default=False, envvar="CLUSTER_AUDIT_METRICS_TLS_KEY_FILE"
-        ),
-    ] = None,
-    metrics_auth: Annotated[
-        bool,
-        typer.Option(
-            "--metrics-auth",
-            help="Ask the API server whether a bearer token may get /metrics.",
-            envvar="CLUSTER_AUDIT_METRICS_AUTH",
-        ),
-    ] = False,
-    health_port: Annotated[
-        int,
-        typer.Option(help="Port of /healthz and /readyz.", envvar="CLUSTER_AUDIT_HEALTH_PORT"),
-    ] = 8081,
-    host: Annotated[
-        str, typer.Option(help="Address to listen on; all if empty.", envvar="CLUSTER_AUDIT_HOST")
-    ] = "",
-    pulse_window: Annotated[
-        float,
-        typer.Option(
-            help="Seconds from a change to the audit.", min=0.1, envvar="CLUSTER_AUDIT_PULSE_WINDOW"
-        ),
-    ] = 2.0,
-    usage_interval: Annotated[
-        float,
-        typer.Option(
-            help="Seconds between polls of usage.", min=1, envvar="CLUSTER_AUDIT_USAGE_INTERVAL"
-        ),
-    ] = 60.0,
-    leader_elect: Annotated[
-        bool,
-        typer.Option(
-            "--leader-elect",
-            help="Publish only while holding a Lease: for more than one replica.",
-            envvar="CLUSTER_AUDIT_LEADER_ELECT",
-        ),
-    ] = False,
-    leader_elect_resource_name: Annotated[
-        str,
-        typer.Option(help="Name of the Lease.", envvar="CLUSTER_AUDIT_LEADER_ELECT_RESOURCE_NAME"),
-    ] = "cluster-audit",
-    leader_elect_resource_namespace: Annotated[
-        str,
-        typer.Option(
-            help="Namespace of the Lease; the pod's own if empty.",
-            envvar="CLUSTER_AUDIT_LEADER_ELECT_RESOURCE_NAMESPACE",
-        ),
-    ] = "",
-    leader_elect_lease_duration: Annotated[
-        float,
-        typer.Option(
-            help="Seconds without a renewal after which another replica takes over.",
-            min=3,
-            max=3600,
-            envvar="CLUSTER_AUDIT_LEADER_ELECT_LEASE_DURATION",
-        ),
-    ] = DURATION,
-    log_format: Annotated[
-        Literal["json", "console"],
-        typer.Option(help="Form of the log.", envvar="CLUSTER_AUDIT_LOG_FORMAT"),
-    ] = "json",
+    report: chosen.Report = "cluster",
+    metrics_port: chosen.MetricsPort = 8080,
+    metrics_tls_cert_file: chosen.MetricsTlsCertFile = None,
+    metrics_tls_key_file: chosen.MetricsTlsKeyFile = None,
+    metrics_auth: chosen.MetricsAuth = False,
+    health_port: chosen.HealthPort = 8081,
+    host: chosen.Host = "",
+    pulse_window: chosen.PulseWindow = 2.0,
+    usage_interval: chosen.UsageInterval = 60.0,
+    leader_elect: chosen.LeaderElect = False,
+    leader_elect_resource_name: chosen.LeaseName = "cluster-audit",
+    leader_elect_resource_namespace: chosen.LeaseNamespace = "",
+    leader_elect_lease_duration: chosen.LeaseDuration = DURATION,
+    log_format: chosen.LogFormat = "json",
     verbose: options.Verbose = False,
     kubeconfig: options.Kubeconfig = None,
     context: options.Context = None,
 ) -> None:
     """Audit continuously, and publish into ClusterAuditReports."""
-    from clusteraudit.handlers.certificate import CertificateError
     from clusteraudit.handlers.endpoints import Listening
     from clusteraudit.handlers.logs import configure
-    from clusteraudit.handlers.operator import Options, operate
+    from clusteraudit.handlers.operator import Options
 
     configure(log_format, verbose=verbose)
-    election = (
-        _election(
-            leader_elect_resource_namespace, leader_elect_resource_name, leader_elect_lease_duration
-        )
-        if leader_elect
-        else None
-    )
+    lease = (leader_elect_resource_namespace, leader_elect_resource_name)
+    election = _election(*lease, leader_elect_lease_duration) if leader_elect else None
     certificate = _certificate(metrics_tls_cert_file, metrics_tls_key_file)
     listening = Listening(host, metrics_port, health_port, certificate, metrics_auth)
     _check(listening)
     wanted = Options(report, listening, pulse_window, usage_interval, election)
+    _operate(kubeconfig, context, wanted)
+
+
+def _operate(kubeconfig: str | None, context: str | None, wanted: "Options") -> None:
+    """Until it is told to stop; raises CommandError for what the command line got wrong."""
+    from clusteraudit.handlers.certificate import CertificateError
+    from clusteraudit.handlers.operator import operate
+
     try:
         asyncio.run(operate(credentials(kubeconfig, context, None), wanted))
     except KubeConfigError as error:
