@@ -14,6 +14,8 @@ import cProfile
 import gc
 import pstats
 import time
+from functools import partial
+from itertools import chain, islice
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -34,13 +36,16 @@ from scale.pods import Pods
 from scale.sizes import Size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from scale.etcd import Put
 
 WINDOW = 2
 """Seconds between audits: the pulse."""
 _AT_ONCE = 1000
+_LINES = 60
+_DAY = 86_400
+"""The age of what is loaded: no rule waits for it any more."""
 
 
 class _Kind(msgspec.Struct):
@@ -100,18 +105,18 @@ class Audited:
         return time.process_time() - began
 
 
-def _loaded(readers: Readers, audited: Audited, cluster: Cluster, now: str) -> Iterator[None]:
+def _load(readers: Readers, audited: Audited, cluster: Cluster, now: str) -> None:
+    """Everything of the cluster into the model, some at a time: together it would not fit."""
+    puts = chain(everything(cluster, now), _pods(cluster, now))
+    while some := list(islice(puts, _AT_ONCE)):
+        readers.read(some)
+        audited.absorb()
+
+
+def _pods(cluster: Cluster, now: str) -> Iterator[Put]:
     pods = Pods(now)
-    puts = [*everything(cluster, now)]
     for workload in cluster.workloads:
-        puts += [pods.put(workload, at) for at in range(len(workload.nodes))]
-        if len(puts) > _AT_ONCE:
-            readers.read(puts)
-            audited.absorb()
-            puts = []
-            yield
-    readers.read(puts)
-    audited.absorb()
+        yield from (pods.put(workload, at) for at in range(len(workload.nodes)))
 
 
 def _live(life: Life, readers: Readers, audited: Audited, changes: int) -> tuple[float, float]:
@@ -121,39 +126,44 @@ def _live(life: Life, readers: Readers, audited: Audited, changes: int) -> tuple
     return readers.seconds, audited.step()
 
 
-def main() -> None:
-    """Print the figures."""
+def _tell(name: str, seconds: Sequence[float], changes: int) -> None:
+    middle, most = 1000 * median(seconds), 1000 * max(seconds)
+    cost = f"{middle:.1f} ms for {changes} changes, at most {most:.1f}"
+    print(f"{name:<8} {cost}; {middle / WINDOW / 10:.1f} % of a core", flush=True)
+
+
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks.churn", description=__doc__)
     parser.add_argument("--pods", type=int, default=50_000)
     parser.add_argument("--rate", type=int, default=RATE, help="Changes a second.")
     parser.add_argument("--audits", type=int, default=15)
     parser.add_argument("--profile", action="store_true")
-    asks = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Print the figures."""
+    asks = _arguments()
     collect_rarely()
-    now, cluster, readers = moment(-86_400), Cluster(Size(asks.pods)), Readers()
+    now, cluster, readers = moment(-_DAY), Cluster(Size(asks.pods)), Readers()
     audited = Audited(readers)
-    for _ in _loaded(readers, audited, cluster, now):
-        pass
+    _load(readers, audited, cluster, now)
     print(f"{asks.pods} pods: first audit {audited.step():.2f} s of CPU", flush=True)
     gc.collect()
     gc.freeze()
-    life, changes = Life(cluster, readers, now), asks.rate * WINDOW
-    for _ in range(asks.audits):
-        _live(life, readers, audited, changes)
-    taken = [_live(life, readers, audited, changes) for _ in range(asks.audits)]
-    for name, seconds in zip(("reading", "audit"), zip(*taken, strict=True), strict=True):
-        middle = median(seconds)
-        print(
-            f"{name:<8} {1000 * middle:>7.1f} ms for {changes} changes, at most "
-            f"{1000 * max(seconds):.1f}; {100 * middle / WINDOW:.1f} % of a core",
-            flush=True,
-        )
+    changes = asks.rate * WINDOW
+    live = partial(_live, Life(cluster, readers, now), readers, audited, changes)
+    for _ in range(asks.audits):  # until as many pods are unready as ever are
+        live()
+    reading, audits = zip(*(live() for _ in range(asks.audits)), strict=True)
+    _tell("reading", reading, changes)
+    _tell("audit", audits, changes)
     if asks.profile:
         with cProfile.Profile() as profile:
             for _ in range(asks.audits):
-                _live(life, readers, audited, changes)
-        pstats.Stats(profile).sort_stats("cumulative").print_stats(60)
-        pstats.Stats(profile).sort_stats("tottime").print_stats(40)
+                live()
+        for order in ("cumulative", "tottime"):
+            pstats.Stats(profile).sort_stats(order).print_stats(_LINES)
 
 
 if __name__ == "__main__":

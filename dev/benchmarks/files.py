@@ -59,7 +59,7 @@ def write(folder: Path, pods: int) -> Iterator[Path]:
 def cost(file: Path, out: Path) -> Cost:
     """A scan of the file, as a user starts it."""
     ran = command_line(("scan", "-f", str(file), "-o", "json"), out)
-    if ran.exit:
+    if ran.exit or ran.peak is None:
         raise SystemExit(f"scan -f {file} ended with {ran.exit}: {ran.errors}")
     return Cost(
         file=file.name,

@@ -60,7 +60,7 @@ def _run(arguments: Iterable[str], out: Path) -> dict[str, Any]:
     return {
         "seconds": round(ran.seconds, 2),
         "cpuSeconds": round(ran.cpu_seconds, 2),
-        "peakMib": round(ran.peak / MIB, 1),
+        "peakMib": None if ran.peak is None else round(ran.peak / MIB, 1),
         "exit": ran.exit,
         **({"said": ran.errors[-300:]} if ran.exit else {}),
     }

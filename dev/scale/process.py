@@ -72,11 +72,12 @@ finally:
 
 @dataclass(frozen=True)
 class Ran:
-    """What one run of the command line cost; `peak` in bytes, `errors` what it wrote there."""
+    """What one run of the command line cost; `errors` is what it wrote to standard error."""
 
     seconds: float
     cpu_seconds: float
-    peak: int
+    peak: int | None
+    """In bytes; None where it was killed before it could tell."""
     exit: int
     errors: str
 
@@ -100,7 +101,7 @@ def command_line(
         return Ran(
             seconds=time.monotonic() - began,
             cpu_seconds=used.ru_utime + used.ru_stime,
-            peak=_fields(status)["VmHWM"],
+            peak=_fields(status)["VmHWM"] if status.exists() else None,
             exit=process.returncode,
             errors=errors.read_text(errors="replace"),
         )

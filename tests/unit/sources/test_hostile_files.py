@@ -173,4 +173,5 @@ def test_a_line_of_a_gigabyte_ends_early(head: str) -> None:
 
     assert ran.exit == 2
     assert ran.errors.strip() == f"Error: - has {ENDED[head]} of more than 256 MiB"
+    assert ran.peak is not None
     assert ran.peak < 700 * 2**20
