@@ -18,21 +18,21 @@ MIB = 2**20
 _FOUND = re.compile(r'^cluster_audit_findings\{.*rule="(\w+)"')
 
 
-def measure(kubeconfig: Path, told: Counter[str]) -> dict[str, Any]:
-    """`scan` live, `snapshot`, and `scan -f` of both forms of it."""
+def measure(kubeconfig: Path) -> tuple[dict[str, Any], Counter[str]]:
+    """`scan` live, `snapshot`, and `scan -f` of both forms of it; and what the first found."""
     live = ("--kubeconfig", str(kubeconfig))
     with tempfile.TemporaryDirectory(prefix="cluster-audit-scale-") as name:
         folder = Path(name)
-        found, figures = folder / "live.json", {}
-        figures["live"] = _run(("scan", "-o", "json", *live), found)
-        figures["differs"] = dict(_differs(found, told))
+        out = folder / "live.json"
+        figures = {"live": _run(("scan", "-o", "json", *live), out)}
+        found = _found(out)
         for form in ("jsonl", "jsonl.gz"):
             file = folder / f"snapshot.{form}"
             figures[f"snapshot.{form}"] = _run(("snapshot", "-o", str(file), *live), folder / "out")
             figures[f"snapshot.{form}"]["fileMib"] = round(file.stat().st_size / MIB, 1)
             figures[f"file.{form}"] = _run(("scan", "-f", str(file), "-o", "json"), folder / "out")
             file.unlink()
-    return figures
+    return figures, found
 
 
 def told(samples: dict[str, float]) -> Counter[str]:
@@ -44,15 +44,25 @@ def told(samples: dict[str, float]) -> Counter[str]:
     return +found
 
 
-def _differs(scanned: Path, told: Counter[str]) -> Iterable[tuple[str, list[int]]]:
-    """Rules of which the command finds more or less than the operator tells: both numbers."""
+def differing(
+    found: Counter[str], before: Counter[str], after: Counter[str]
+) -> dict[str, list[int]]:
+    """Rules of which the command found what the operator told neither before it nor after it.
+
+    A rule that waits may come to its end in between.
+    """
+    rules = sorted(found.keys() | before.keys() | after.keys())
+    tellings = {rule: [found[rule], before[rule], after[rule]] for rule in rules}
+    return {rule: said for rule, said in tellings.items() if said[0] not in said[1:]}
+
+
+def _found(scanned: Path) -> Counter[str]:
+    """Findings by rule; none where there was no answer, which its exit code tells."""
     try:
         findings = json.loads(scanned.read_text())["findings"]
     except ValueError:
-        return [("everything", [0, told.total()])]
-    found = Counter(one["rule"] for one in findings)
-    rules = sorted(found.keys() | told.keys())
-    return [(rule, [found[rule], told[rule]]) for rule in rules if found[rule] != told[rule]]
+        return Counter()
+    return Counter(one["rule"] for one in findings)
 
 
 def _run(arguments: Iterable[str], out: Path) -> dict[str, Any]:

@@ -275,8 +275,10 @@ async def _restart(run: Run) -> Figures:
 async def _scan(run: Run) -> Figures:
     """The command line on the same cluster; and whether it finds what the operator tells."""
     await asyncio.sleep(_SHOWN)
-    samples = await scrape(run.operator)
-    return await asyncio.to_thread(commands.measure, run.stand.kubeconfig, commands.told(samples))
+    before = commands.told(await scrape(run.operator))
+    figures, found = await asyncio.to_thread(commands.measure, run.stand.kubeconfig)
+    after = commands.told(await scrape(run.operator))
+    return {**figures, "differs": commands.differing(found, before, after)}
 
 
 _STEPS = {

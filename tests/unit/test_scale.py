@@ -9,6 +9,7 @@ import pytest
 
 from scale.budgets import BUDGETS, over, table
 from scale.cluster import Cluster
+from scale.commands import differing
 from scale.manifests import everything
 from scale.pages import PANELS
 from scale.plot import svg
@@ -131,3 +132,9 @@ def test_the_picture_is_made_of_the_figures_alone() -> None:
     assert svg(PANELS, runs) == svg(PANELS, runs)
     assert svg(PANELS, runs).count("<circle") > 6
     assert svg(PANELS, []).endswith("</svg>\n")
+
+
+def test_scan_and_operator_differ_where_neither_telling_is_what_was_found() -> None:
+    found, before = Counter(waits=1, same=2, less=1), Counter(same=2, less=2, more=1)
+    after = Counter(waits=1, same=2, less=2, more=1)
+    assert differing(found, before, after) == {"less": [1, 2, 2], "more": [0, 1, 1]}
