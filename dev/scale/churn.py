@@ -104,12 +104,9 @@ class Life:
         return [replicaset(workload, name, len(workload.nodes), self._now)]
 
     async def _write(self, puts: list[Put]) -> None:
-        """Deletions first: a transaction names a key once."""
         self.changes += len(puts)
-        gone = [put for put in puts if put[1] is None]
-        last = {key: value for key, value in puts if value is not None}
-        for batch in (dict(gone), last):
-            await self._etcd.load(batch.items())
+        for turn in _turns(puts):
+            await self._etcd.load(turn.items())
 
     def _state(self, where: Where) -> State:
         return self._states.get(where, NEW)
@@ -142,3 +139,15 @@ class Life:
             state = self._state(where)
             self._states[where] = replace(state, ready=False, restarts=state.restarts + 1)
         return self._pods.put(self._workloads[where[0]], where[1], self._states[where])
+
+
+def _turns(puts: Iterable[Put]) -> Iterator[dict[str, bytes | None]]:
+    """In the order in which they were made, where it counts: a transaction names a key once."""
+    turn: dict[str, bytes | None] = {}
+    for key, value in puts:
+        if key in turn:
+            yield turn
+            turn = {}
+        turn[key] = value
+    if turn:
+        yield turn

@@ -2,14 +2,17 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from statistics import median
 from typing import Any
 
 import pytest
 
 from scale.budgets import BUDGETS, over, table
+from scale.churn import Life
 from scale.cluster import Cluster
 from scale.commands import differing
+from scale.etcd import Put
 from scale.manifests import everything
 from scale.pages import PANELS
 from scale.plot import svg
@@ -138,3 +141,31 @@ def test_scan_and_operator_differ_where_neither_telling_is_what_was_found() -> N
     found, before = Counter(waits=1, same=2, less=1), Counter(same=2, less=2, more=1)
     after = Counter(waits=1, same=2, less=2, more=1)
     assert differing(found, before, after) == {"less": [1, 2, 2], "more": [0, 1, 1]}
+
+
+class Kept:
+    """In place of an etcd."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, bytes] = {}
+
+    async def load(self, puts: Iterable[Put]) -> int:
+        taken = list(puts)
+        for key, value in taken:
+            if value is None:
+                self.held.pop(key, None)
+            else:
+                self.held[key] = value
+        return len(taken)
+
+    async def write(self, batch: list[Put]) -> None:
+        await self.load(batch)
+
+
+async def test_churn_leaves_as_many_pods_as_there_were(cluster: Cluster) -> None:
+    kept, made = Kept(), Pods(NOW)
+    await kept.load(made.put(one, at) for one in cluster.workloads for at in range(len(one.nodes)))
+    life = Life(cluster, kept, NOW)
+    for _ in range(200):
+        await life.change(40)
+    assert sum(key.startswith("pods/") for key in kept.held) == cluster.pods
