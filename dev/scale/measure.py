@@ -267,7 +267,7 @@ async def _restart(run: Run) -> Figures:
         "rssMibAfter": round(after.resident / MIB, 1),
         "peakMib": round(after.peak / MIB, 1),
         "podsKnown": int(samples['cluster_audit_operator_kind_objects{kind="Pod"}']),
-        "podsThere": run.cluster.pods,
+        "podsThere": await run.stand.server.pods(),
         "stall": _stall(samples),
     }
 
