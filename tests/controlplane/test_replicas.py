@@ -104,7 +104,9 @@ def check_standby(plane: ControlPlane, replica: Replica) -> None:
     told = {line.partition("{")[0].split()[0] for line in text.splitlines() if line[0] != "#"}
     assert all(name.startswith("cluster_audit_operator_") for name in told)
     assert 'kind_synced{kind="Pod"} 1.0' in text
-    assert replica.measured("cluster_audit_operator_audits_total")
+    plane.wait(
+        lambda: replica.measured("cluster_audit_operator_audits_total"), PATIENCE, "an audit"
+    )
 
 
 def kill(replica: Replica) -> None:

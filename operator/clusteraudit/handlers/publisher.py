@@ -10,6 +10,7 @@ from clusteraudit.audit.audit import AuditResult
 from clusteraudit.handlers.engine import Engine
 from clusteraudit.handlers.herald import Call, Herald
 from clusteraudit.handlers.reports import Known, Reports
+from clusteraudit.handlers.retries import Retries
 from clusteraudit.kube.errors import ApiError, ConflictError, NotFoundError, UnreachableError
 from clusteraudit.kube.lease import Alone, Leader
 from clusteraudit.kube.session import Session
@@ -26,9 +27,8 @@ from clusteraudit.report.status import View, digest, digest_of, dump, status
 
 HEARTBEAT = 600.0
 """Seconds after which counts and times are written though nothing else changed."""
-_RETRY = 5.0
 _AGAIN = 1.0
-"""Seconds until a new leader reads again what its predecessor has published."""
+"""Seconds until what was overtaken is made anew, unless there are news before."""
 _RENEWED = 30.0
 """Seconds between looks at a CRD that did not know every field: somebody may renew it."""
 
@@ -67,6 +67,8 @@ class Publisher:
         engine: Engine,
         herald: Herald,
         leader: Leader | None = None,
+        *,
+        retries: Retries | None = None,
     ) -> None:
         self.result: AuditResult | None = None
         self.writes = 0
@@ -80,6 +82,7 @@ class Publisher:
         self._term = self._leader.term
         self._last: dict[str, _Last] = {}
         self._touched: dict[str, str] = {}
+        self._retries = retries or Retries()
         self._news = asyncio.Event()
         self._ending = asyncio.Event()
         self._ended = asyncio.Event()
@@ -123,18 +126,19 @@ class Publisher:
 
     async def _publish_due(self) -> float:
         """Write what is due; seconds until the next may be."""
-        waits = [HEARTBEAT]
         if self.result is None or not self._leader.held:
             return HEARTBEAT
         if self._term != self._leader.term and not await self._take_over():
-            return _AGAIN
-        for report in list(self._reports.known.values()):
-            await self._look_again(report)
-            wait = self._wait(report)
-            if wait <= 0:
-                wait = await self._publish(report, self.result)
-            waits.append(wait)
-        return min(waits)
+            return self._retries.wait(self._reports.main)
+        known = list(self._reports.known.values())
+        return min([await self._attend(one, self.result) for one in known], default=HEARTBEAT)
+
+    async def _attend(self, report: Known, result: AuditResult) -> float:
+        if not self._may(report.name):
+            return self._retries.wait(report.name)
+        await self._look_again(report)
+        wait = self._wait(report)
+        return wait if wait > 0 else await self._publish(report, result)
 
     async def _take_over(self) -> bool:
         """Go on from what the replica that led before has published; whether that is known.
@@ -142,13 +146,15 @@ class Publisher:
         Every report is written then, though it may say nothing new: with that, what this one's
         predecessor may still have on its way is refused.
         """
-        term = self._leader.term
+        term, name = self._leader.term, self._reports.main
+        if not self._may(name):
+            return False
         try:
-            said = (await stored_report(self._session, self._reports.main)).status
+            said = (await stored_report(self._session, name)).status
         except NotFoundError:
             said = None
         except (ApiError, UnreachableError) as error:
-            _log.warning("the report cannot be read", error=str(error))
+            self._refused("report not read", name, error)
             return False
         said = said or Stored()
         self.result = await self._engine.adopt(since(said), entries(said))
@@ -164,11 +170,22 @@ class Publisher:
             return
         try:
             said = digest_of(await stored_status(self._session, report.name))
-        except (ApiError, UnreachableError):
+        except (ApiError, UnreachableError) as error:
             self._touched.setdefault(report.name, version)
+            self._retries.failed(report.name, error)
         else:
             if said != last.digest:
                 del self._last[report.name]
+
+    def _may(self, name: str) -> bool:
+        """Whether it may be tried, after what came of it before; at the end, once more."""
+        return self._ending.is_set() or not self._retries.wait(name)
+
+    def _refused(self, what: str, name: str, error: Exception) -> None:
+        self.failures += 1
+        if not isinstance(error, ConflictError):
+            self._retries.failed(name, error)
+        _log.warning(what, report=name, error=str(error))
 
     def _wait(self, report: Known) -> float:
         last = self._last.get(report.name)
@@ -184,7 +201,7 @@ class Publisher:
             report = self._reports.renewed(report)
         draft = await self._read_and_draft(report, result)
         if draft is None:
-            return _RETRY
+            return self._retries.wait(report.name) or _AGAIN
         last = self._last.get(report.name)
         same = last and (last.uid, last.digest) == (report.uid, digest(draft.status))
         if last and same and not self._pressing(draft):
@@ -193,7 +210,7 @@ class Publisher:
                 return min(rest, _RENEWED) if behind else rest
         written = await self._write(report, draft)
         if written is None:
-            return _RETRY
+            return self._retries.wait(report.name) or _AGAIN
         generation = report.view.generation
         self._last[report.name] = _Last(report.uid, digest(written), generation, time.monotonic())
         return float(report.view.spec.publish_interval)
@@ -207,8 +224,7 @@ class Publisher:
         except NotFoundError:
             self._reports.lose(report.name, report.uid)
         except (ApiError, UnreachableError) as error:
-            self.failures += 1
-            _log.warning("report not read", report=report.name, error=str(error))
+            self._refused("report not read", report.name, error)
         return None
 
     async def _draft(self, report: Known, result: AuditResult) -> _Draft:
@@ -234,10 +250,10 @@ class Publisher:
         except NotLeadingError:
             return None
         except (ApiError, UnreachableError, OutdatedSchemaError) as error:
-            self.failures += 1
-            _log.warning("status not written", report=report.name, error=str(error))
+            self._refused("status not written", report.name, error)
             return None
         self.writes += 1
+        self._retries.succeeded(report.name)
         self._reports.written(report, version, written.conditions)
         if draft.call is not None:
             self._herald.accepted(draft.call, said, version)
