@@ -1,11 +1,12 @@
 """Everything of a live cluster, once: what `scan` and `snapshot` read."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from datetime import UTC, datetime
 
 from clusteraudit.kube.discovery import groups, version
 from clusteraudit.kube.errors import ForbiddenError, GoneError, NotFoundError
+from clusteraudit.kube.patience import patiently
 from clusteraudit.kube.session import JSON, Session
 from clusteraudit.sources.feed import Resource
 from clusteraudit.sources.gather import Gathering
@@ -41,9 +42,9 @@ async def read(session: Session, into: Intake, progress: Progress) -> None:
             except NotFoundError:
                 unserved.append(resource.kind)
 
-    served, name = await version(session), session.credentials.name
-    found = await groups(session)
-    await asyncio.gather(*(one(resource) for resource in (*WATCHED, *POLLED)))
+    served, name = await patiently(lambda: version(session)), session.credentials.name
+    found = await patiently(lambda: groups(session))
+    await _all(one(resource) for resource in (*WATCHED, *POLLED))
     polled = {resource.kind for resource in POLLED}
     refused = {*forbidden, *unserved}
     into.header = Header(
@@ -58,16 +59,24 @@ async def read(session: Session, into: Intake, progress: Progress) -> None:
     )
 
 
+async def _all(asked: Iterable[Coroutine[None, None, None]]) -> None:
+    """All of them, or what the first that fails raises; then no other goes on."""
+    tasks = [asyncio.create_task(one) for one in asked]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for one in tasks:
+            one.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
 async def _list(session: Session, resource: Resource, into: Intake, progress: Progress) -> None:
     """All pages of a kind; a token that expired means to begin again, which changes nothing."""
     params = {"limit": str(PAGE)}
     into.begin(resource.kind)
-    accept = _PARTIAL if resource.metadata_only else JSON
     while True:
         try:
-            page = await session.get(
-                path(resource.api_version, resource.plural), Page, params, accept
-            )
+            page = await _page(session, resource, params)
         except GoneError:
             params = {"limit": str(PAGE)}
             into.begin(resource.kind)
@@ -78,3 +87,9 @@ async def _list(session: Session, resource: Resource, into: Intake, progress: Pr
         if not page.metadata.continue_:
             return
         params["continue"] = page.metadata.continue_
+
+
+async def _page(session: Session, resource: Resource, params: Mapping[str, str]) -> Page:
+    where = path(resource.api_version, resource.plural)
+    accept = _PARTIAL if resource.metadata_only else JSON
+    return await patiently(lambda: session.get(where, Page, params, accept))

@@ -1,0 +1,50 @@
+"""What a command reads of a server that is busy."""
+
+import pytest
+
+from clusteraudit.kube.errors import ApiError
+from clusteraudit.kube.patience import ATTEMPTS
+from clusteraudit.kube.session import Session
+from clusteraudit.sources.gather import Gathering
+from clusteraudit.sources.live import read
+from clusteraudit.sources.resources import WATCHED, path
+from support.apiserver import Answer, page, refuses, says, serving
+from support.credentials import Credentials
+
+LATER = {"Retry-After": "0"}
+
+
+async def reading(*pods: Answer) -> Gathering:
+    """What is read of a server that has nothing but what it says of pods."""
+    gathering = Gathering()
+    async with serving() as server:
+        server.on("/version", refuses(503, **LATER), says({"gitVersion": "v1.37.2"}))
+        server.on("/apis", refuses(429, **LATER), says({"groups": [{"name": "apps"}]}))
+        for one in WATCHED:
+            answers = pods if one.kind == "Pod" else [says(page([]))]
+            server.on(path(one.api_version, one.plural), *answers)
+        async with Session(Credentials(server.url)) as session:
+            await read(session, gathering, lambda _what, _number: None)
+    return gathering
+
+
+async def test_who_asks_for_time_gets_it() -> None:
+    busy = refuses(429, **LATER)
+    gathering = await reading(
+        busy, says(page(["a"], "more")), busy, busy, says(page(["b"])), refuses(500)
+    )
+    assert gathering.read == 2
+    assert gathering.header is not None
+    assert gathering.header.version == "v1.37.2"
+    assert gathering.header.groups == ["apps"]
+
+
+async def test_who_goes_on_to_ask_for_time_is_told_of() -> None:
+    busy = [refuses(429, f"slow down {number}", **LATER) for number in range(ATTEMPTS + 1)]
+    with pytest.raises(ApiError, match=f"slow down {ATTEMPTS - 1}"):
+        await reading(*busy)
+
+
+async def test_a_refusal_that_names_no_time_is_one() -> None:
+    with pytest.raises(ApiError, match="broken"):
+        await reading(refuses(500, "broken"), says(page([])))
