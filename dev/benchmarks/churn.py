@@ -62,10 +62,6 @@ class Readers:
         self._by_kind = {one.kind: Reader(one, self.pending) for one in (*WATCHED, *POLLED)}
         self._peek = msgspec.json.Decoder(_Kind)
 
-    async def load(self, puts: Iterable[Put]) -> int:
-        """As `Etcd.load`."""
-        return self.read(puts)
-
     async def write(self, batch: list[Put]) -> None:
         """As `Etcd.write`."""
         self.read(batch)

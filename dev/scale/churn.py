@@ -41,11 +41,8 @@ def moment(later: float = 0) -> str:
 class Writer(Protocol):
     """Who takes what is written, as `Etcd` does."""
 
-    async def load(self, puts: Iterable[Put]) -> int:
-        """Write all of them, in no order; how many there were."""
-
     async def write(self, batch: list[Put]) -> None:
-        """Write a few at once."""
+        """Write a few in one transaction."""
 
 
 class Life:
@@ -105,8 +102,11 @@ class Life:
 
     async def _write(self, puts: list[Put]) -> None:
         self.changes += len(puts)
+        """Each by itself, as an API server writes: a watch goes on after a revision, so of several
+        objects of one revision it would lose those that it had not told yet when it ended.
+        """
         for turn in _turns(puts):
-            await self._etcd.load(turn.items())
+            await asyncio.gather(*(self._etcd.write([put]) for put in turn.items()))
 
     def _state(self, where: Where) -> State:
         return self._states.get(where, NEW)
@@ -142,7 +142,7 @@ class Life:
 
 
 def _turns(puts: Iterable[Put]) -> Iterator[dict[str, bytes | None]]:
-    """In the order in which they were made, where it counts: a transaction names a key once."""
+    """In the order in which they were made, where it counts: writes of a turn have no order."""
     turn: dict[str, bytes | None] = {}
     for key, value in puts:
         if key in turn:

@@ -133,11 +133,12 @@ class Sampler:
                 return
 
     def slope(self) -> float:
-        """Bytes per hour, by least squares over all samples."""
-        if len(self.samples) < 2:
+        """Bytes per hour, by least squares over the second half: in the first one caches fill."""
+        counted = self.samples[len(self.samples) // 2 :]
+        if len(counted) < 2:
             return 0.0
-        times = [one.at for one in self.samples]
-        sizes = [one.resident for one in self.samples]
+        times = [one.at for one in counted]
+        sizes = [one.resident for one in counted]
         middle, mean = sum(times) / len(times), sum(sizes) / len(sizes)
         spread = sum((at - middle) ** 2 for at in times)
         together = sum((at - middle) * (size - mean) for at, size in zip(times, sizes, strict=True))

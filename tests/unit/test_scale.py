@@ -17,6 +17,7 @@ from scale.manifests import everything
 from scale.pages import PANELS
 from scale.plot import svg
 from scale.pods import NEW, Pods, State
+from scale.process import Memory, Sampler
 from scale.sizes import FULL, Size
 
 NOW = "2026-11-01T00:00:00Z"
@@ -141,6 +142,14 @@ def test_scan_and_operator_differ_where_neither_telling_is_what_was_found() -> N
     found, before = Counter(waits=1, same=2, less=1), Counter(same=2, less=2, more=1)
     after = Counter(waits=1, same=2, less=2, more=1)
     assert differing(found, before, after) == {"less": [1, 2, 2], "more": [0, 1, 1]}
+
+
+def test_memory_that_fills_at_first_and_then_stays_has_no_slope() -> None:
+    grows = [Memory(float(at), 1000 + at * 7, 0, 0) for at in range(100)]
+    stays = [Memory(float(at), grows[-1].resident, 0, 0) for at in range(100, 220)]
+    assert Sampler(1, samples=grows).slope() == pytest.approx(7 * 3600)
+    assert Sampler(1, samples=[*grows, *stays]).slope() == 0
+    assert Sampler(1).slope() == 0
 
 
 class Kept:
