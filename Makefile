@@ -6,6 +6,9 @@ SHELL := /bin/sh
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 PYTHON_RUN := PYTHONPATH=dev $(BIN)/python
+UNIT := $(BIN)/python -m pytest -q -n auto --dist worksteal
+# Tests start the command line a hundred times: it is not to be compiled each time.
+unexport PYTHONDONTWRITEBYTECODE
 STEP := @PYTHONPATH=dev sh dev/tools/step.sh
 
 .PHONY: help
@@ -49,16 +52,17 @@ COMPILE = .venv-lock/bin/uv pip compile --quiet --no-header --generate-hashes --
 # --- checks --------------------------------------------------------------------------------------
 
 .PHONY: check
-check: .venv/stamp ## all that needs no cluster, in two to three minutes
+check: .venv/stamp ## all that needs no cluster and no patience, within two minutes
 	$(STEP) "format" $(BIN)/ruff format --quiet --check .
 	$(STEP) "lint" $(BIN)/ruff check --quiet .
 	$(STEP) "types" $(BIN)/mypy --no-error-summary
 	$(STEP) "imports" $(BIN)/lint-imports
 	$(STEP) "generated files" $(BIN)/python -m tools.generate --check
-	$(STEP) "unit tests" $(BIN)/python -m pytest -q -n auto -m "not controlplane and not helm"
+	$(STEP) "unit tests" $(UNIT) -m "not controlplane and not helm and not slow"
 
 .PHONY: test
-test: check ## check, then the chart, then the suite against the local control plane
+test: check ## check, then what takes longer, the chart, and the suite against the local control plane
+	$(STEP) "slow unit tests" $(UNIT) -m "slow and not controlplane and not helm"
 	$(STEP) "chart tests" $(BIN)/python -m pytest -q -m helm
 	$(STEP) "bill of materials" $(MAKE) sbom
 	$(STEP) "control plane tests" $(BIN)/python -m pytest -q -rs -m controlplane
@@ -79,7 +83,7 @@ fuzz: build/fuzz/stamp ## fuzz each target, or TARGET=, for MINUTES= (1); what i
 
 .PHONY: coverage
 coverage: .venv/stamp ## unit tests with branch coverage
-	$(STEP) "coverage" $(BIN)/python -m pytest -q -n auto -m "not controlplane and not helm" --cov
+	$(STEP) "coverage" $(UNIT) -m "not controlplane and not helm" --cov
 
 .PHONY: format
 format: .venv/stamp ## format, and repair what the linter can

@@ -3,7 +3,8 @@
     PYTHONPATH=operator:dev python -m benchmarks.churn --pods 50000 --rate 200
 
 CPU time of this process, in which objects, changes and readers are those of `scale`, without a
-server between. With `--profile` the functions that took longest are named.
+server between. With `--profile` the functions that took longest are named; with `--hour` an hour's
+changes follow, as fast as they can be read, and what they leave in memory is told.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ import argparse
 import asyncio
 import cProfile
 import gc
+import os
 import pstats
 import time
+from dataclasses import replace
 from functools import partial
 from itertools import chain, islice
 from statistics import median
@@ -32,11 +35,13 @@ from clusteraudit.sources.resources import POLLED, WATCHED
 from scale.churn import RATE, Life, moment
 from scale.cluster import Cluster
 from scale.manifests import everything
+from scale.measure import MIB
 from scale.pods import Pods
+from scale.process import Memory, Sampler, memory
 from scale.sizes import Size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from scale.etcd import Put
 
@@ -44,6 +49,8 @@ WINDOW = 2
 """Seconds between audits: the pulse."""
 _AT_ONCE = 1000
 _LINES = 60
+_SECONDS = 3600
+_SAMPLED = 20
 _DAY = 86_400
 """The age of what is loaded: no rule waits for it any more."""
 
@@ -128,12 +135,25 @@ def _tell(name: str, seconds: Sequence[float], changes: int) -> None:
     print(f"{name:<8} {cost}; {middle / WINDOW / 10:.1f} % of a core", flush=True)
 
 
+def _hour(live: Callable[[], object]) -> None:
+    """What is resident while an hour's changes pass, and how it grows in the second half."""
+    samples: list[Memory] = []
+    for past in range(0, _SECONDS, WINDOW):
+        live()
+        if past % _SAMPLED == 0:
+            samples.append(replace(memory(os.getpid()), at=float(past)))
+    told = ", ".join(f"{one.resident / MIB:.1f}" for one in samples[:: len(samples) // 10])
+    slope = Sampler(os.getpid(), samples=samples).slope() / MIB
+    print(f"an hour  {told} MiB; in its second half {slope:+.1f} MiB an hour", flush=True)
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks.churn", description=__doc__)
     parser.add_argument("--pods", type=int, default=50_000)
     parser.add_argument("--rate", type=int, default=RATE, help="Changes a second.")
     parser.add_argument("--audits", type=int, default=15)
     parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--hour", action="store_true")
     return parser.parse_args()
 
 
@@ -154,6 +174,8 @@ def main() -> None:
     reading, audits = zip(*(live() for _ in range(asks.audits)), strict=True)
     _tell("reading", reading, changes)
     _tell("audit", audits, changes)
+    if asks.hour:
+        _hour(live)
     if asks.profile:
         with cProfile.Profile() as profile:
             for _ in range(asks.audits):

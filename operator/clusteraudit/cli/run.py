@@ -9,9 +9,6 @@ from typing import TYPE_CHECKING
 from clusteraudit.cli import options
 from clusteraudit.cli import run_options as chosen
 from clusteraudit.cli.errors import CommandError, Exit
-from clusteraudit.cli.live import credentials
-from clusteraudit.kube.credentials import own_namespace
-from clusteraudit.kube.elector import Election
 from clusteraudit.kube.errors import KubeConfigError
 from clusteraudit.kube.lease import DURATION, Timing
 
@@ -19,6 +16,7 @@ if TYPE_CHECKING:
     from clusteraudit.handlers.certificate import CertificateFiles
     from clusteraudit.handlers.endpoints import Listening
     from clusteraudit.handlers.operator import Options
+    from clusteraudit.kube.elector import Election
 
 
 def run(
@@ -57,6 +55,7 @@ def run(
 
 def _operate(kubeconfig: str | None, context: str | None, wanted: "Options") -> None:
     """Until it is told to stop; raises CommandError for what the command line got wrong."""
+    from clusteraudit.cli.live import credentials
     from clusteraudit.handlers.certificate import CertificateError
     from clusteraudit.handlers.operator import operate
 
@@ -70,8 +69,11 @@ def _operate(kubeconfig: str | None, context: str | None, wanted: "Options") -> 
         raise CommandError(Exit.USAGE, f"cannot listen: {error.strerror or error}") from None
 
 
-def _election(namespace: str, name: str, duration: float) -> Election:
+def _election(namespace: str, name: str, duration: float) -> "Election":
     """As whom to stand: a container that starts again in its pod is another one."""
+    from clusteraudit.kube.credentials import own_namespace
+    from clusteraudit.kube.elector import Election
+
     where = namespace or own_namespace()
     if where is None:
         message = "--leader-elect outside of a pod needs --leader-elect-resource-namespace"

@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 import yaml
-from rich.markdown import Markdown
 
 from clusteraudit.audit.system import SYSTEM_NAMESPACES
 from clusteraudit.cli.errors import CommandError, Exit
@@ -34,7 +33,13 @@ def rules(
     if rule_found is None:
         message = f"there is no rule {code!r}: `cluster-audit rules` lists them"
         raise CommandError(Exit.USAGE, message)
-    console().print(Markdown(page(rule_found)))
+    _show(page(rule_found))
+
+
+def _show(markdown: str) -> None:
+    from rich.markdown import Markdown
+
+    console().print(Markdown(markdown))
 
 
 def _hygiene() -> str:

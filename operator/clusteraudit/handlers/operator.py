@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import random
 import signal
 import time
 from collections import Counter
@@ -55,6 +56,8 @@ _SURVEY = 30.0
 _REHEARSAL = 1.0
 _SHARE = 0.02
 """Of a core, for drills in the background: changes and audits have the rest of a tenth."""
+_START = 1.0
+"""Seconds over which watches begin, by lot: replicas that start together do not ask together."""
 LISTS = 4
 """Lists under way at a time: the API server shall not feel a start."""
 _LAST_REPORT = 4.0
@@ -160,7 +163,7 @@ class _Operator:
             raise failed.exceptions[0] from None
 
     def _tasks(self) -> Iterator[Coroutine[None, None, None]]:
-        yield from (one.run() for one in self._informers)
+        yield from (_some_time_soon(one.run) for one in self._informers)
         yield self._usage.run()
         yield self._pulse.run()
         yield self._publisher.run()
@@ -339,6 +342,11 @@ class _Operator:
 def _post(loop: asyncio.AbstractEventLoop, call: Callable[[*Ts], None], *arguments: *Ts) -> None:
     if not loop.is_closed():
         loop.call_soon_threadsafe(call, *arguments)
+
+
+async def _some_time_soon(work: Callable[[], Coroutine[None, None, None]]) -> None:
+    await asyncio.sleep(random.uniform(0, _START))
+    await work()
 
 
 async def _within(seconds: float, last: Coroutine[None, None, None]) -> None:

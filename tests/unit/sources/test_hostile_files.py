@@ -164,6 +164,7 @@ ENDED = dict.fromkeys(("", '{"kind": "', "[", "kind: "), "a line")
 ENDED['{"kind":"PodList","items":[{"a":"'] = "an item"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("head", ENDED)
 def test_a_line_of_a_gigabyte_ends_early(head: str) -> None:
     with subprocess.Popen([sys.executable, "-c", ENDLESS, head], stdout=subprocess.PIPE) as source:
