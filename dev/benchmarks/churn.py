@@ -30,7 +30,7 @@ from clusteraudit.handlers.pending import Pending
 from clusteraudit.model.kinds import KINDS
 from clusteraudit.model.store import COMPLETE
 from clusteraudit.rules.catalogue import catalogue
-from clusteraudit.sources.informer import Reader
+from clusteraudit.sources.reader import Reader
 from clusteraudit.sources.resources import POLLED, WATCHED
 from scale.churn import RATE, Life, moment
 from scale.cluster import Cluster

@@ -18,8 +18,8 @@ from clusteraudit.sources import files
 from clusteraudit.sources.convert import node_selector, selector
 from clusteraudit.sources.feed import KindState
 from clusteraudit.sources.gather import Gathering
-from clusteraudit.sources.informer import Reader
 from clusteraudit.sources.parts import NodeTerms, Selector
+from clusteraudit.sources.reader import Reader
 from clusteraudit.sources.resources import resource
 
 NAMES = tuple(KINDS)

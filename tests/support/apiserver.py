@@ -11,6 +11,7 @@ from typing import Any
 from aiohttp import web
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+PROBE = "/version"
 
 
 def says(body: object, status: int = 200, **headers: str) -> Answer:
@@ -26,6 +27,13 @@ def says(body: object, status: int = 200, **headers: str) -> Answer:
 def refuses(status: int, message: str = "no", **headers: str) -> Answer:
     """A refusal as the API server words it."""
     return says({"kind": "Status", "message": message}, status, **headers)
+
+
+async def aborts(request: web.Request) -> web.StreamResponse:
+    """No answer: the connection breaks."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
 
 
 def streams(
@@ -64,6 +72,8 @@ class Server:
     agents: Counter[str] = field(default_factory=Counter)
     written: list[tuple[str, str, Any]] = field(default_factory=list)
     """Verb, path and body of what was no GET."""
+    probes: int = 0
+    """How often it was asked whether it is there; it says so, unless told otherwise."""
 
     def on(self, path: str, *answers: Answer) -> None:
         """Script a path."""
@@ -71,11 +81,17 @@ class Server:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer with what is next for the path."""
+        if request.path == PROBE:
+            self.probes += 1
+            return await self._next(request, says({"gitVersion": "v1.37.0"}))
         self.asked.append((request.path, dict(request.query)))
         self.agents[request.headers.get("User-Agent", "")] += 1
         if request.method != "GET":
             self.written.append((request.method, request.path, await request.json()))
-        answers = self.script.get(request.path, [refuses(404)])
+        return await self._next(request, refuses(404))
+
+    async def _next(self, request: web.Request, otherwise: Answer) -> web.StreamResponse:
+        answers = self.script.get(request.path, [otherwise])
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         return await answer(request)
 

@@ -23,6 +23,9 @@ from clusteraudit.rules.catalogue import catalogue
 _RETRY = 5.0
 _CLOSING = 0.25
 """Seconds that Kopf's connections get to close before its loop ends, as aiohttp advises."""
+_RECONNECT = 2.0
+"""Seconds before a watch that ended is begun anew: by then it is known whether the server is there,
+and if not, Kopf is off (`operator._pace_kopf`)."""
 _log = structlog.get_logger(__name__)
 
 
@@ -259,6 +262,7 @@ def _seen(body: kopf.Body) -> Seen:
 def _settings() -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
     settings.posting.enabled = False
+    settings.watching.reconnect_backoff = _RECONNECT
     settings.persistence.diffbase_storage = _MemoryDiffBase()
     settings.persistence.progress_storage = _NoProgress()
     logging.getLogger("kopf").setLevel(logging.WARNING)  # a line per handler says nothing new

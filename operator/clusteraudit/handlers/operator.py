@@ -246,7 +246,7 @@ class _Operator:
         """Kopf does not know of the gate: while the server is down, it is not to ask either."""
         while True:
             await asyncio.sleep(_GLANCE)
-            self._kopf.pause(paused=self._session.gate.lasting)
+            self._kopf.pause(paused=self._session.gate.shut)
 
     async def _watch_kopf(self) -> None:
         """Kopf looks at what is served when a CRD changes, which can be too early to see it.
@@ -363,6 +363,7 @@ async def _earlier(session: Session, name: str) -> Stored:
             return (await stored_report(session, name)).status or Stored()
         except UnreachableError as error:
             _log.warning("waiting for the API server", error=str(error))
+            await asyncio.sleep(_GLANCE)
         except NotFoundError:  # no such report yet: everything is new
             break
         except ApiError as error:  # a server that has just started refuses for a while

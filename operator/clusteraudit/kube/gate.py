@@ -1,11 +1,16 @@
-"""One gate for connectivity: while the server is down, a single probe goes out at a time."""
+"""One gate for connectivity: one probe finds out for all whether the server is there.
+
+A connection that fails puts the server in doubt, and all wait for the answer to a probe. If there
+is none, the server is down, and a single attempt goes out at a time.
+"""
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from clusteraudit.kube.errors import ApiError, SlowError, UnreachableError
+from clusteraudit.kube.errors import ApiError, SlowError, UnreachableError, UntrustedError
 
 T = TypeVar("T")
 FIRST = 1.0
@@ -30,59 +35,98 @@ def patience(failures: int, rng: random.Random) -> float:
 class Gate:
     """Lets everybody through while the server answers, and one at a time while it does not.
 
-    Down is a server that cannot be reached, and one that has only 5xx for whatever it is asked: a
-    load balancer whose servers are gone answers so.
+    Down is a server that cannot be reached by the probe, and one that has only 5xx for whatever it
+    is asked: a load balancer whose servers are gone answers so.
     """
 
-    def __init__(self, rng: random.Random) -> None:
+    def __init__(self, rng: random.Random, probe: Callable[[], Awaitable[object]]) -> None:
         self.outages = 0
         """How often the server was gone: what comes back may have another history."""
         self._rng = rng
+        self._probe = probe
         self._turn = asyncio.Lock()
+        self._doubted = False
         self._failures = 0
         self._ill: set[str] = set()
 
     @property
     def down(self) -> bool:
-        """Whether the last attempt found no server."""
+        """Whether the last probe found no server."""
         return self._failures > 0
 
     @property
-    def lasting(self) -> bool:
-        """Whether several probes in a row found no server."""
-        return self._failures > 1
+    def shut(self) -> bool:
+        """Whether all but one wait: the server is down, or it is just being found out."""
+        return self._doubted or self.down
 
     async def through(self, attempt: Callable[[], Awaitable[T]], about: str = "") -> T:
         """Make the attempt, at once or when it is its turn; raises what it raises."""
-        while self.down:
+        while self.shut:
             async with self._turn:
-                if self.down:
+                if self._doubted:
+                    await self._find_out()
+                elif self.down:
                     await asyncio.sleep(patience(self._failures - 1, self._rng))
-                    return await self._try(attempt, about)
-        return await self._try(attempt, about)
+                    return await self._alone(attempt)
+        return await self._among_others(attempt, about)
 
-    async def _try(self, attempt: Callable[[], Awaitable[T]], about: str) -> T:
-        failures = self._failures
+    async def doubt(self) -> None:
+        """A connection failed: find out, once for all whose connections do, and return then."""
+        if self.down:
+            return
+        self._doubted = True
+        async with self._turn:
+            if self._doubted:
+                await self._find_out()
+
+    async def _find_out(self) -> None:
+        """Ask; a probe that is cancelled leaves the doubt to whoever comes next."""
+        with contextlib.suppress(UnreachableError, ApiError):
+            await self._alone(self._probe)
+        self._doubted = False
+
+    async def _alone(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """An attempt that decides for all."""
         try:
             result = await attempt()
         except UnreachableError as error:
-            self._fail(failures, gone=not isinstance(error, SlowError))
+            self._fail(gone=not isinstance(error, SlowError))
             raise
         except ApiError as error:
-            if error.status < _BROKEN:
-                self._heal()
-            else:
-                self._ill.add(about)
-                if failures or len(self._ill) >= _ILL:
-                    self._fail(failures, gone=True)
+            self._fail(gone=True) if error.status >= _BROKEN else self._heal()
             raise
         self._heal()
         return result
 
-    def _fail(self, failures: int, *, gone: bool) -> None:
+    async def _among_others(self, attempt: Callable[[], Awaitable[T]], about: str) -> T:
+        """An attempt while the server is up, as far as is known."""
+        try:
+            result = await attempt()
+        except UntrustedError:  # it was reached: there is no doubt
+            self._fall()
+            raise
+        except UnreachableError:
+            await self.doubt()
+            raise
+        except ApiError as error:
+            self._heal() if error.status < _BROKEN else self._worry(about)
+            raise
+        self._heal()
+        return result
+
+    def _worry(self, about: str) -> None:
+        self._ill.add(about)
+        if len(self._ill) >= _ILL:
+            self._fall()
+
+    def _fall(self) -> None:
+        """From up to down: of many that fail side by side, the first."""
+        if not self.down:
+            self._fail(gone=True)
+
+    def _fail(self, *, gone: bool) -> None:
         self.outages += gone and not self.down
-        # Many that fail side by side are one failure: else the first outage waits longest.
-        self._failures = max(self._failures, failures + 1)
+        self._failures += 1
 
     def _heal(self) -> None:
         self._failures = 0

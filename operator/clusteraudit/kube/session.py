@@ -1,6 +1,7 @@
 """The session: every request to the API server goes through here."""
 
 import asyncio
+import contextlib
 import random
 import ssl
 from collections import Counter
@@ -30,6 +31,10 @@ T = TypeVar("T")
 JSON = "application/json"
 APPLY = "application/apply-patch+yaml"
 _READ_BUFFER = 2**20
+_ANYBODY = "/version"
+"""What every server answers by itself, and to everybody (`system:public-info-viewer`)."""
+_PROBE = 10.0
+"""Seconds for a connection, and as many for the answer of one that is in doubt."""
 _LONGEST_RETRY = 30.0
 """Seconds that a server may ask us to wait, at most: longer is an outage of our own making."""
 
@@ -42,14 +47,13 @@ class _Status(msgspec.Struct):
 class Session:
     """Requests with credentials, typed errors and counts. Use it as an async context manager.
 
-    `patient`: while the server is down, requests wait for their turn at the gate instead of
-    failing one after the other; the CLI is not.
+    While the server is down, requests wait for their turn at the gate.
     """
 
     def __init__(self, credentials: Credentials, *, timeout: float = 30) -> None:
         self.credentials = credentials
         self.requests: Counter[tuple[str, str, int]] = Counter()
-        self.gate = Gate(random.Random())
+        self.gate = Gate(random.Random(), self._probe)
         self.broken = 0
         """Connections that ended before their time."""
         self._timeout = timeout
@@ -105,16 +109,24 @@ class Session:
             try:
                 return await answer.read()
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                await self.gate.doubt()
                 raise UnreachableError(f"{verb} {path}: {_why(error)}") from None
 
     @asynccontextmanager
     async def stream(
         self, path: str, params: Mapping[str, str], *, silence: float, accept: str = JSON
     ) -> AsyncIterator[aiohttp.StreamReader]:
-        """The body of a long answer as it comes; TimeoutError after so many seconds of silence."""
+        """The body of a long answer as it comes; TimeoutError after so many seconds of silence.
+
+        What breaks within the context, is raised once it is known whether the server is there.
+        """
         headers = {"Accept": accept}
         async with self._answer("WATCH", path, params, None, headers, None, silence) as answer:
-            yield answer.content
+            try:
+                yield answer.content
+            except (aiohttp.ClientError, TimeoutError, OSError):
+                await self.gate.doubt()
+                raise
 
     @asynccontextmanager
     async def body(self, path: str) -> AsyncIterator[aiohttp.StreamReader]:
@@ -127,6 +139,7 @@ class Session:
             try:
                 yield answer.content
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                await self.gate.doubt()
                 raise UnreachableError(f"GET {path}: {_why(error)}") from None
 
     @asynccontextmanager
@@ -167,6 +180,15 @@ class Session:
             else:
                 self.broken += 1
                 answer.close()
+
+    async def _probe(self) -> None:
+        """A cheap request, which tells by any answer that the server is there."""
+        seconds = min(_PROBE, self._timeout)
+        limits = aiohttp.ClientTimeout(total=2 * seconds, sock_connect=seconds)
+        answer = await self._request("GET", _ANYBODY, None, None, {"Accept": JSON}, limits)
+        async with answer:  # read only so that the connection can be used again
+            with contextlib.suppress(aiohttp.ClientError, OSError):
+                await answer.read()
 
     async def _renew(self, renewals: int) -> None:
         """Read credentials and certificates anew, once for all who were refused side by side."""

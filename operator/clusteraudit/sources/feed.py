@@ -8,6 +8,9 @@ import msgspec
 
 from clusteraudit.model.rows import Row
 
+STALE = 150.0
+"""Seconds without a sign of a kind after which the model may be behind."""
+
 
 class TranslateError(ValueError):
     """An object that cannot be evaluated; `reason` in CamelCase, the message in words."""

@@ -10,9 +10,9 @@ from clusteraudit.kube.patience import patiently
 from clusteraudit.kube.session import JSON, Session
 from clusteraudit.sources.feed import Resource
 from clusteraudit.sources.gather import Gathering
-from clusteraudit.sources.informer import PAGE, Page
 from clusteraudit.sources.intake import Header, Intake
 from clusteraudit.sources.resources import POLLED, WATCHED, path
+from clusteraudit.sources.wire import PAGE, Page
 
 _AT_ONCE = 4
 _PARTIAL = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"

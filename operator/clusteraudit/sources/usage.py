@@ -15,9 +15,9 @@ from clusteraudit.kube.errors import ApiError, ForbiddenError, NotFoundError, Un
 from clusteraudit.kube.session import Session
 from clusteraudit.sources.chunks import HEAD
 from clusteraudit.sources.faults import ParseError
-from clusteraudit.sources.feed import KindState, Resource, Sink
-from clusteraudit.sources.informer import STALE, Reader
+from clusteraudit.sources.feed import STALE, KindState, Resource, Sink
 from clusteraudit.sources.jsons import begin_of_items, peek
+from clusteraudit.sources.reader import Reader
 from clusteraudit.sources.resources import path, resource
 from clusteraudit.sources.splitter import Splitter
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import aiohttp
 import msgspec
 import pytest
+from aiohttp import web
 
 from clusteraudit.kube.credentials import InClusterCredentials
 from clusteraudit.kube.errors import (
@@ -15,11 +16,12 @@ from clusteraudit.kube.errors import (
     KubeConfigError,
     SlowError,
     UnauthorizedError,
+    UnreachableError,
     UntrustedError,
 )
 from clusteraudit.kube.session import Session
 from clusteraudit.publish.status import ROOT, apply_status
-from support.apiserver import Server, refuses, says, serving
+from support.apiserver import PROBE, Server, aborts, refuses, says, serving, streams
 from support.credentials import Credentials
 
 PODS = "/api/v1/pods"
@@ -155,11 +157,50 @@ class _Key:
     ssl, host, port, is_ssl = True, "localhost", 1, True
 
 
-async def test_who_takes_too_long_is_slow(server: Server) -> None:
-    async def never(_: object) -> None:
-        await asyncio.sleep(60)
+async def never(_: web.Request) -> web.StreamResponse:
+    await asyncio.sleep(60)
+    return web.Response()
 
-    server.on(PODS, never)  # type: ignore[arg-type]
+
+async def test_who_takes_too_long_is_slow(server: Server) -> None:
+    server.on(PODS, never)
     async with Session(Credentials(server.url), timeout=0.1) as session:
         with pytest.raises(SlowError):
             await session.get(PODS, Shape)
+
+
+async def test_what_breaks_in_the_middle_of_an_answer_puts_the_server_in_doubt(
+    server: Server,
+) -> None:
+    """Once it is told, it is known whether the server is there."""
+    server.on(PODS, streams(b'{"items": [', then="abort"))
+    async with Session(Credentials(server.url)) as session:
+        with pytest.raises(UnreachableError):
+            await session.get(PODS, Shape)
+        with pytest.raises(UnreachableError):
+            async with session.body(PODS) as body:
+                await body.read()
+        with pytest.raises(aiohttp.ClientPayloadError):
+            async with session.stream(PODS, {}, silence=5) as body:
+                await body.read()
+        assert server.probes == 3
+        assert not session.gate.shut
+        server.on(PROBE, aborts)
+        with pytest.raises(aiohttp.ClientPayloadError):
+            async with session.stream(PODS, {}, silence=5) as body:
+                await body.read()
+        assert session.gate.down
+
+
+async def test_a_probe_that_is_not_answered_in_time_is_none(server: Server) -> None:
+    server.on(PODS, aborts)
+    server.on(PROBE, streams(then="silence", before=asyncio.Event()), says({}))
+    async with Session(Credentials(server.url), timeout=0.1) as session:
+        with pytest.raises(UnreachableError):
+            await session.get(PODS, Shape)
+        assert not session.gate.down, "who begins to answer is there"
+    server.script[PROBE] = [never]
+    async with Session(Credentials(server.url), timeout=0.1) as session:
+        with pytest.raises(UnreachableError):
+            await session.get(PODS, Shape)
+        assert session.gate.down

@@ -4,18 +4,22 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
+import aiohttp
 import pytest
-from aiohttp import web
 
 from clusteraudit.kube.session import Session
 from clusteraudit.model.rows import Row
-from clusteraudit.sources import informer as module
+from clusteraudit.sources import pauses, wire
 from clusteraudit.sources.feed import KindState
 from clusteraudit.sources.informer import Informer
-from clusteraudit.sources.resources import resource
+from clusteraudit.sources.resources import WATCHED, path, resource
 from support.apiserver import (
+    PROBE,
+    Answer,
     Server,
+    aborts,
     event,
     initial,
     mark,
@@ -29,6 +33,7 @@ from support.apiserver import (
 from support.credentials import Credentials
 
 PODS = "/api/v1/pods"
+NOBODY = "http://127.0.0.1:1"
 
 
 class Sink:
@@ -52,9 +57,9 @@ class Sink:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "backoff", lambda *_: 0.01)
+    monkeypatch.setattr(pauses, "backoff", lambda *_: 0.01)
     monkeypatch.setattr("clusteraudit.kube.gate.patience", lambda *_: 0.01)
-    monkeypatch.setattr(module, "SLOW_RETRY", 0.02)
+    monkeypatch.setattr(pauses, "SLOW_RETRY", 0.02)
 
 
 @pytest.fixture
@@ -264,15 +269,8 @@ async def test_a_watch_of_which_nothing_is_heard_at_all_means_a_new_list(server:
 
 
 async def test_a_server_that_was_gone_is_listed_anew(server: Server) -> None:
-    def drop(request: web.Request) -> web.StreamResponse:
-        assert request.transport is not None
-        request.transport.abort()
-        return web.Response()
-
-    async def gone(request: web.Request) -> web.StreamResponse:
-        return drop(request)
-
-    server.on(PODS, streams(*initial("a", "ghost")), gone, gone, streams(*initial("a")))
+    server.on(PROBE, aborts)
+    server.on(PODS, streams(*initial("a", "ghost")), aborts, aborts, streams(*initial("a")))
     async with following(server) as (sink, _):
         await until(lambda: names(sink) == {"a"})
 
@@ -282,7 +280,7 @@ async def test_who_waited_while_the_server_was_gone_lists_anew_too(server: Serve
     server.on(PODS, streams(*initial("a")), streams(then="silence"))
     async with following(server) as (sink, informer):
         await until(lambda: informer.state.synced)
-        informer._session.gate.outages += 1
+        informer._source._session.gate.outages += 1
         await until(lambda: names(sink) == {"a"})
 
 
@@ -322,7 +320,7 @@ async def test_no_line_of_a_watch_ends_it(server: Server, line: bytes) -> None:
 async def test_a_line_without_an_end_is_given_up(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_LONGEST_LINE", 10_000)
+    monkeypatch.setattr(wire, "_LONGEST_LINE", 10_000)
     server.on(PODS, streams(*initial("a", "b")), streams(b"x" * 20_000, then="silence"))
     server.on(PODS, streams(*initial("b")), streams(then="silence"))
     async with following(server) as (sink, _):
@@ -417,8 +415,8 @@ async def test_credentials_are_renewed_once_after_401(server: Server) -> None:
     server.on(PODS, refuses(401), streams(*initial("a")), streams(then="silence"))
     async with following(server) as (sink, informer):
         await until(lambda: names(sink) == {"a"})
-        assert isinstance(informer._session.credentials, Credentials)
-        assert informer._session.credentials.renewed == 1
+        assert isinstance(informer._source._session.credentials, Credentials)
+        assert informer._source._session.credentials.renewed == 1
 
 
 @pytest.mark.parametrize(
@@ -460,34 +458,106 @@ async def test_a_large_object_in_small_pieces_is_read_in_time(server: Server) ->
     assert time.process_time() - start < 2
 
 
+class Counting(Session):
+    """Counts what goes out, and how much of it at a time."""
+
+    def __init__(self, credentials: Credentials) -> None:
+        super().__init__(credentials)
+        self.sent: list[str] = []
+        self.peak = 0
+        self._waiting = 0
+
+    async def _request(self, verb: str, path: str, *arguments: Any) -> aiohttp.ClientResponse:
+        self.sent.append(path)
+        self._waiting += 1
+        self.peak = max(self.peak, self._waiting)
+        try:
+            return await super()._request(verb, path, *arguments)
+        finally:
+            self._waiting -= 1
+
+
+@contextlib.asynccontextmanager
+async def all_followed(session: Session) -> AsyncIterator[list[Informer]]:
+    informers = [Informer(session, one, Sink()) for one in WATCHED]
+    tasks = [asyncio.create_task(one.run()) for one in informers]
+    try:
+        yield informers
+        assert not any(task.done() for task in tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def watches(server: Server, *then: Answer) -> None:
+    """Each kind has an empty list, and then that."""
+    for one in WATCHED:
+        server.on(path(one.api_version, one.plural), streams(mark(5, end=True)), *then)
+
+
+@pytest.mark.parametrize("then", ["end", "abort"])
+async def test_when_the_server_goes_a_single_probe_finds_out_for_all(
+    server: Server, monkeypatch: pytest.MonkeyPatch, then: str
+) -> None:
+    monkeypatch.setattr("clusteraudit.kube.gate.patience", lambda *_: 60)
+    watches(server, streams(before=(gone := asyncio.Event()), then=then))
+    async with Counting(credentials := Credentials(server.url)) as session:
+        async with all_followed(session):
+            await until(lambda: len(server.asked) == 2 * len(WATCHED))
+            session.sent.clear()
+            credentials.server = NOBODY
+            gone.set()
+            await until(lambda: session.gate.down)
+            await asyncio.sleep(0.2)
+        assert session.sent == [PROBE]
+        assert session.gate.outages == 1
+
+
+@pytest.mark.parametrize("then", ["end", "abort"])
+async def test_when_the_server_was_there_all_the_time_nothing_is_listed_anew(
+    server: Server, then: str
+) -> None:
+    cut = asyncio.Event()
+    watches(server, streams(before=cut, then=then), streams(then="silence"))
+    async with Counting(Credentials(server.url)) as session, all_followed(session) as informers:
+        await until(lambda: len(server.asked) == 2 * len(WATCHED))
+        assert server.probes == 0
+        cut.set()
+        await until(lambda: len(server.asked) == 3 * len(WATCHED))
+        assert 1 <= server.probes <= len(WATCHED)
+        assert session.gate.outages == 0
+        assert not any(one.state.relists for one in informers)
+    again = server.asked[-len(WATCHED) :]
+    assert all(query["resourceVersion"] == "5" for _, query in again)
+
+
 async def test_while_the_server_is_down_a_single_probe_goes_out() -> None:
-    async with serving() as server:
-        url = server.url
-    waiting = 0
-    peak = 0
+    async with Counting(Credentials(NOBODY)) as session:
+        async with all_followed(session):
+            await until(lambda: session.gate.down)
+            session.peak = session._waiting
+            session.sent.clear()
+            await until(lambda: len(session.sent) > 20)
+        assert session.peak == 1
 
-    async with Session(Credentials(url)) as session:
-        attempt = session._request
 
-        async def counted(*arguments: object) -> object:
-            nonlocal waiting, peak
-            waiting += 1
-            peak = max(peak, waiting)
-            try:
-                return await attempt(*arguments)  # type: ignore[arg-type]
-            finally:
-                waiting -= 1
+async def test_a_connection_that_breaks_again_and_again_is_not_made_in_a_circle(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server is there, by the probe: it is not the gate that makes it wait."""
+    waits: list[int] = []
 
-        informers = [Informer(session, resource("Pod"), Sink()) for _ in range(8)]
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(0.1):
-                await asyncio.gather(*(one.run() for one in informers))
-        assert session.gate.down
-        session._request = counted  # type: ignore[method-assign, assignment]
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(0.2):
-                await asyncio.gather(*(one.run() for one in informers))
-    assert peak == 1
+    def backoff(failures: int, _: object) -> float:
+        waits.append(failures)
+        return 0.01
+
+    monkeypatch.setattr(pauses, "backoff", backoff)
+    server.on(PODS, streams(*initial("a")), aborts)
+    async with following(server) as (_, informer):
+        await until(lambda: len(waits) >= 5)
+        assert informer.state.reason.startswith("Unreachable")
+    assert waits[:5] == [0, 1, 2, 3, 4]
 
 
 async def test_everybody_knows_who_asks(server: Server) -> None:
@@ -506,7 +576,7 @@ async def test_a_watch_that_always_ends_at_once_is_not_asked_for_in_a_circle(
         waits.append(failures)
         return 0.01
 
-    monkeypatch.setattr(module, "backoff", backoff)
+    monkeypatch.setattr(pauses, "backoff", backoff)
     server.on(PODS, streams(*initial("a")), streams())
     async with following(server):
         await until(lambda: len(waits) >= 5)
