@@ -1,4 +1,7 @@
-"""Snapshot files: a header, then an object a line, with those fields only that the model reads."""
+"""Snapshot files: a header, then an object a line, with those fields only that the model reads.
+
+Whoever prints such a file on a terminal sees text, whatever objects contain.
+"""
 
 import gzip
 import shutil
@@ -128,7 +131,7 @@ class Documents(Intake):
 def header_line(header: Header | None, objects: int) -> bytes:
     """The first line, which says how many objects follow."""
     known = header or Header(snapshot_version=SNAPSHOT_VERSION, taken_at="")
-    return msgspec.json.encode(msgspec.structs.replace(known, objects=objects))
+    return _shown(msgspec.json.encode(msgspec.structs.replace(known, objects=objects)))
 
 
 def line(kind: str, key: Key, document: ObjectDoc) -> bytes:
@@ -137,4 +140,23 @@ def line(kind: str, key: Key, document: ObjectDoc) -> bytes:
     if key[0] != document.metadata.namespace:
         meta = msgspec.structs.replace(document.metadata, namespace=key[0])
         document = msgspec.structs.replace(document, metadata=meta)
-    return typed[:-1] + b"," + msgspec.json.encode(document)[1:]
+    return _shown(typed[:-1] + b"," + msgspec.json.encode(document)[1:])
+
+
+def _shown(line: bytes) -> bytes:
+    """The same JSON with escapes for what a terminal could take for an order: it is shown on some.
+
+    Control characters of ASCII are escaped by any encoder, those of Unicode, DEL and what turns
+    the line are not.
+    """
+    if line.isascii() and b"\x7f" not in line:
+        return line
+    text = line.decode()
+    if text.isprintable():
+        return line
+    return "".join(one if one.isprintable() else _escaped(one) for one in text).encode()
+
+
+def _escaped(character: str) -> str:
+    code = character.encode("utf-16-be").hex()
+    return "".join(f"\\u{code[at : at + 4]}" for at in range(0, len(code), 4))

@@ -6,13 +6,16 @@ import json
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from clusteraudit.model.kinds import KINDS
 from clusteraudit.model.rows import PodRow
 from clusteraudit.sources.gather import Gathering, of_manifests
 from clusteraudit.sources.intake import Header
 from clusteraudit.sources.parse import objects
-from clusteraudit.sources.snapshot import Documents, Snapshot
+from clusteraudit.sources.snapshot import Documents, Snapshot, header_line
+from support import hostile
 
 CANARY = "do-not-copy-me"
 HEADER = Header(snapshot_version=1, taken_at="2026-01-01T00:00:00Z", listed=list(KINDS))
@@ -142,3 +145,17 @@ def test_a_snapshot_that_is_written_as_it_comes_is_the_same(compressed: bool) ->
 
     text = gzip.decompress(out.getvalue()) if compressed else out.getvalue()
     assert text == b"".join(line + b"\n" for line in written(*pods))
+
+
+@given(st.text(min_size=1) | st.sampled_from(hostile.ORDERS))
+@settings(max_examples=60, deadline=None)
+def test_no_line_acts_on_a_terminal_and_each_says_what_it_said(text: str) -> None:
+    """As standard output, and as a file that somebody prints."""
+    meta = {"name": "x", "namespace": "n", "labels": {text: text}}
+    _, line = written({"apiVersion": "v1", "kind": "Pod", "metadata": meta})
+    header = header_line(Header(snapshot_version=1, taken_at=text, cluster=text), 0)
+
+    assert line.decode().isprintable()
+    assert header.decode().isprintable()
+    assert json.loads(line)["metadata"]["labels"] == {text: text}
+    assert json.loads(header)["cluster"] == text
