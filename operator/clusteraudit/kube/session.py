@@ -1,7 +1,6 @@
 """The session: every request to the API server goes through here."""
 
 import asyncio
-import contextlib
 import random
 import ssl
 from collections import Counter
@@ -34,7 +33,7 @@ _READ_BUFFER = 2**20
 _ANYBODY = "/version"
 """What every server answers by itself, and to everybody (`system:public-info-viewer`)."""
 _PROBE = 10.0
-"""Seconds for a connection, and as many for the answer of one that is in doubt."""
+"""Seconds for a connection to a server that is in doubt; half of that for its answer."""
 _LONGEST_RETRY = 30.0
 """Seconds that a server may ask us to wait, at most: longer is an outage of our own making."""
 
@@ -58,20 +57,15 @@ class Session:
         """Connections that ended before their time."""
         self._timeout = timeout
         self._http: aiohttp.ClientSession | None = None
+        self._fresh: aiohttp.ClientSession | None = None
         self._tls: ssl.SSLContext | None = None
         self._renewing = asyncio.Lock()
         self._renewals = 0
 
     async def __aenter__(self) -> Self:
         self._tls = self.credentials.tls()
-        connector = aiohttp.TCPConnector(limit=64)
-        self._http = aiohttp.ClientSession(
-            headers={"User-Agent": f"cluster-audit/{metadata.version('cluster-audit')}"},
-            connector=connector,
-            trust_env=False,
-            read_bufsize=_READ_BUFFER,
-            auto_decompress=True,
-        )
+        self._http = _client(aiohttp.TCPConnector(limit=64))
+        self._fresh = _client(aiohttp.TCPConnector(force_close=True))
         return self
 
     async def __aexit__(
@@ -80,9 +74,10 @@ class Session:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._http is not None:
-            await self._http.close()
-            self._http = None
+        for client in (self._http, self._fresh):
+            if client is not None:
+                await client.close()
+        self._http = self._fresh = None
 
     async def get(
         self, path: str, shape: type[T], params: Mapping[str, str] | None = None, accept: str = JSON
@@ -182,13 +177,16 @@ class Session:
                 answer.close()
 
     async def _probe(self) -> None:
-        """A cheap request, which tells by any answer that the server is there."""
+        """A cheap request, which tells by any answer that the server is there.
+
+        Its connection is a new one: those that are open may be of a server that went.
+        """
         seconds = min(_PROBE, self._timeout)
-        limits = aiohttp.ClientTimeout(total=2 * seconds, sock_connect=seconds)
-        answer = await self._request("GET", _ANYBODY, None, None, {"Accept": JSON}, limits)
-        async with answer:  # read only so that the connection can be used again
-            with contextlib.suppress(aiohttp.ClientError, OSError):
-                await answer.read()
+        limits = aiohttp.ClientTimeout(total=1.5 * seconds, sock_connect=seconds)
+        accept = {"Accept": JSON}
+        self.broken += 1  # it is ended as soon as there is an answer
+        answer = await self._request("GET", _ANYBODY, None, None, accept, limits, self._fresh)
+        answer.close()
 
     async def _renew(self, renewals: int) -> None:
         """Read credentials and certificates anew, once for all who were refused side by side."""
@@ -215,14 +213,16 @@ class Session:
         body: bytes | None,
         headers: dict[str, str],
         limits: aiohttp.ClientTimeout,
+        client: aiohttp.ClientSession | None = None,
     ) -> aiohttp.ClientResponse:
-        if self._http is None:
+        client = client or self._http
+        if client is None:
             raise RuntimeError("the session is not open")
         method = "GET" if verb == "WATCH" else verb
         url = self.credentials.server + path
         sent, tls = headers | self._headers(), True if self._tls is None else self._tls
         try:
-            answer = await self._http.request(
+            answer = await client.request(
                 method, url, params=params, data=body, headers=sent, timeout=limits, ssl=tls
             )
         except (aiohttp.ClientSSLError, ssl.SSLError) as error:
@@ -238,6 +238,16 @@ class Session:
             self.broken += 1
             raise await _refusal(verb, path, answer)
         return answer
+
+
+def _client(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        headers={"User-Agent": f"cluster-audit/{metadata.version('cluster-audit')}"},
+        connector=connector,
+        trust_env=False,
+        read_bufsize=_READ_BUFFER,
+        auto_decompress=True,
+    )
 
 
 def decoded(body: bytes, shape: type[T], asked: str) -> T:
