@@ -8,9 +8,10 @@ of that rule, where a failure is isolated and logged. Verified on kopf 1.45.
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import cast
 
+import aiohttp
 import kopf
 import structlog
 
@@ -23,10 +24,12 @@ from clusteraudit.rules.catalogue import catalogue
 _RETRY = 5.0
 _CLOSING = 0.25
 """Seconds that Kopf's connections get to close before its loop ends, as aiohttp advises."""
-_RECONNECT = 2.0
-"""Seconds before a watch that ended is begun anew: by then it is known whether the server is there,
-and if not, Kopf is off (`operator._pace_kopf`)."""
+_GLANCE = 0.5
 _log = structlog.get_logger(__name__)
+
+
+async def _always() -> bool:
+    return True
 
 
 class _MemoryDiffBase(kopf.DiffBaseStorage):
@@ -85,7 +88,8 @@ class _Board:
 class Arrangement:
     """Runs Kopf until stopped; what it sees of reports it hands to `see`, `lose` and `touched`.
 
-    All are called in Kopf's thread: they must only pass on.
+    All are called in Kopf's thread: they must only pass on. `there` is asked before each of Kopf's
+    requests: they wait until the server is.
     """
 
     def __init__(
@@ -94,11 +98,13 @@ class Arrangement:
         see: Callable[[Seen], None],
         lose: Callable[[str, str], None],
         touched: Callable[[str, str], None] = lambda _name, _version: None,
+        there: Callable[[], Awaitable[bool]] = _always,
     ) -> None:
         self._credentials = credentials
         self._see = see
         self._lose = lose
         self._touched = touched
+        self._there = there
         self._stopping = threading.Event()
         self._going = threading.Event()
         self._going.set()
@@ -108,6 +114,7 @@ class Arrangement:
         self._board: _Board | None = None
         self._pulses: dict[str, asyncio.Task[None]] = {}
         self._latest: AuditResult | None = None
+        self._used: kopf.ConnectionInfo | None = None
 
     def start(self) -> None:
         """Start the thread."""
@@ -162,6 +169,7 @@ class Arrangement:
     async def _operate(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stop_flag = asyncio.Event()
+        self._used = None
         self._board = _Board()
         if self._latest is not None:
             self._board.post(self._latest)
@@ -186,7 +194,27 @@ class Arrangement:
         kopf.on.event(*resource, registry=registry, id="deleted")(self._event)
         return registry
 
-    def _login(self, **_: object) -> kopf.ConnectionInfo:
+    async def _login(self, **_: object) -> kopf.AiohttpSession:
+        """A client with the credentials of now; Kopf ends if they are those that were refused."""
+        info = await asyncio.to_thread(self._connection)
+        if info == self._used:
+            raise kopf.PermanentError("there are no other credentials than those that were refused")
+        self._used = info
+        traces = aiohttp.TraceConfig()
+        traces.on_request_start.append(self._wait)
+        client = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ssl=info.as_ssl_context()),
+            headers=info.as_http_headers(),
+            trace_configs=[traces],
+        )
+        return kopf.AiohttpSession(server=info.server, aiohttp_session=client)
+
+    async def _wait(self, *_: object) -> None:
+        """Kopf takes up a watch that broke at once, and would ask a server that is gone."""
+        while not await self._there():  # noqa: ASYNC110 - it is found out on another loop
+            await asyncio.sleep(_GLANCE)
+
+    def _connection(self) -> kopf.ConnectionInfo:
         self._credentials.renew()
         files = self._credentials.files()
         scheme, _space, token = self._credentials.headers().get("Authorization", "").partition(" ")
@@ -262,7 +290,6 @@ def _seen(body: kopf.Body) -> Seen:
 def _settings() -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
     settings.posting.enabled = False
-    settings.watching.reconnect_backoff = _RECONNECT
     settings.persistence.diffbase_storage = _MemoryDiffBase()
     settings.persistence.progress_storage = _NoProgress()
     logging.getLogger("kopf").setLevel(logging.WARNING)  # a line per handler says nothing new

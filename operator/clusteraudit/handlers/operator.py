@@ -123,6 +123,7 @@ class _Operator:
             lambda seen: _post(loop, self._see, seen),
             lambda name, uid: _post(loop, self._lose, name, uid),
             lambda name, version: _post(loop, self._publisher.touched, name, version),
+            lambda: asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._there(), loop)),
         )
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -243,10 +244,15 @@ class _Operator:
                 self._pending.heard(kind, stale=stale, silent=silent)
 
     async def _pace_kopf(self) -> None:
-        """Kopf does not know of the gate: while the server is down, it is not to ask either."""
+        """While the server is down Kopf, which waits at the gate, has nothing to do."""
         while True:
             await asyncio.sleep(_GLANCE)
-            self._kopf.pause(paused=self._session.gate.shut)
+            self._kopf.pause(paused=self._session.gate.down)
+
+    async def _there(self) -> bool:
+        """Whether the server answers, as of now."""
+        await self._session.gate.doubt()
+        return not self._session.gate.down
 
     async def _watch_kopf(self) -> None:
         """Kopf looks at what is served when a CRD changes, which can be too early to see it.
