@@ -8,7 +8,7 @@ import msgspec
 
 from clusteraudit.audit.ledger import Entry, Ledger, Transition
 from clusteraudit.audit.rehearsal import Rehearsal, Rehearsed
-from clusteraudit.audit.run import CLEAR, CLUSTER, Outcome, ask
+from clusteraudit.audit.run import CLEAR, CLUSTER, Gaps, Outcome, ask, gaps
 from clusteraudit.audit.system import SYSTEM_NAMESPACES, is_system
 from clusteraudit.model.cluster import Cluster
 from clusteraudit.model.kinds import KINDS, SUBJECTS, ref
@@ -136,6 +136,9 @@ class Audit:
             kind: [rule for rule in catalogue if rule.local and rule.subject == kind]
             for kind in ("Workload", *SUBJECTS)
         }
+        self._needs = {
+            kind: tuple(rule.needs for rule in rules) for kind, rules in self._local.items()
+        }
         self._whole = {rule.code: rule for rule in catalogue if not rule.local}
         self._never_asked = True
 
@@ -160,17 +163,24 @@ class Audit:
         recorder.begin(opener)
         try:
             if isinstance(opener, str):
-                self._ask(self._whole[opener], CLUSTER)
+                self._ask(self._whole[opener], CLUSTER, None)
             else:
-                for rule in self._local.get(subject_kind(opener), ()):
-                    self._ask(rule, opener)
+                self._ask_all(opener)
         finally:
             recorder.end()
 
-    def _ask(self, rule: Rule, subject: Ref) -> None:
+    def _ask_all(self, subject: Ref) -> None:
+        kind = subject_kind(subject)
+        rules = self._local.get(kind)
+        if rules:
+            lacking = gaps(self.cluster, self._needs[kind])
+            for rule, lacks in zip(rules, lacking, strict=True):
+                self._ask(rule, subject, lacks)
+
+    def _ask(self, rule: Rule, subject: Ref, lacks: Gaps | None) -> None:
         where = subject.name if subject.kind == "Namespace" else subject.namespace
         silent = rule.hygiene and is_system(where, self._system)
-        outcome = CLEAR if silent else ask(rule, subject, self.cluster, self._settings)
+        outcome = CLEAR if silent else ask(rule, subject, self.cluster, self._settings, lacks)
         self._note(rule, subject, outcome)
 
     def _note(self, rule: Rule, subject: Ref, outcome: Outcome) -> None:

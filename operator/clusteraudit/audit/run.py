@@ -7,7 +7,7 @@ import msgspec
 from clusteraudit.model.cluster import Cluster, derived
 from clusteraudit.model.printable import sentence
 from clusteraudit.model.rows import Ref
-from clusteraudit.rules.kit import Finding, Rule, Settings, Unknown
+from clusteraudit.rules.kit import Finding, Needs, Rule, Settings, Unknown
 
 CLUSTER = Ref("", "Cluster", "", "")
 """The subject of a cluster rule, as long as it names no other."""
@@ -33,17 +33,35 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
 CLEAR = Outcome()
 
 
-def ask(rule: Rule, subject: Ref, cluster: Cluster, settings: Mapping[str, Settings]) -> Outcome:
-    """The outcome of a rule for a subject; a rule that raises is an error of its own only."""
-    missing, partial = _gaps(cluster, rule.reads, rule.complete)
-    if missing:
-        return Outcome(unknown=missing)
+class Gaps(msgspec.Struct, frozen=True, gc=False):
+    """What of the kinds that a rule reads is not known."""
+
+    missing: tuple[str, ...] = ()
+    """Why it cannot even be asked."""
+    partial: tuple[str, ...] = ()
+    """Kinds of which more may exist than is known: with them nothing found is not clear."""
+
+
+def ask(
+    rule: Rule,
+    subject: Ref,
+    cluster: Cluster,
+    settings: Mapping[str, Settings],
+    known: Gaps | None = None,
+) -> Outcome:
+    """The outcome of a rule for a subject; a rule that raises is an error of its own only.
+
+    `known` is what `gaps` says of it, if who asks has asked that.
+    """
+    lacks = gaps(cluster, (rule.needs,))[0] if known is None else known
+    if lacks.missing:
+        return Outcome(unknown=lacks.missing)
     try:
-        outcome = _answers(rule, subject, cluster, settings.get(rule.code) or rule.settings())
+        outcome = _answers(rule, subject, cluster, settings.get(rule.code) or rule.defaults)
     except Exception as error:  # a fault of this rule, for this subject
         return Outcome(error=sentence(f"{type(error).__name__}: {error}", 200))
     if not outcome.found and not outcome.unknown:
-        return Outcome(unknown=partial) if partial else CLEAR
+        return Outcome(unknown=lacks.partial) if lacks.partial else CLEAR
     return outcome
 
 
@@ -62,15 +80,14 @@ def _answers(rule: Rule, subject: Ref, cluster: Cluster, settings: Settings) -> 
 
 
 @derived
-def _gaps(
-    cluster: Cluster, reads: tuple[str, ...], complete: tuple[str, ...]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Why a rule cannot even be asked; and kinds of which more may exist than is known.
+def gaps(cluster: Cluster, needs: tuple[Needs, ...]) -> tuple[Gaps, ...]:
+    """What is not known of what some rules need, of each: one cell for all rules of a subject."""
+    return tuple(_gaps(cluster, one) for one in needs)
 
-    Kinds that are not read, or not in full; with the others nothing found is then not clear.
-    """
-    known = [(kind, cluster.evidence(kind)) for kind in reads]
+
+def _gaps(cluster: Cluster, needs: Needs) -> Gaps:
+    known = [(kind, cluster.evidence(kind)) for kind in needs.reads]
     missing = [f"{kind}: {one.reason}" for kind, one in known if one.state == "none"]
     partial = [kind for kind, one in known if one.state == "partial"]
-    missing += [f"{kind}: Partial" for kind in partial if kind in complete]
-    return tuple(missing), tuple(f"{kind}: Partial" for kind in partial)
+    missing += [f"{kind}: Partial" for kind in partial if kind in needs.complete]
+    return Gaps(tuple(missing), tuple(f"{kind}: Partial" for kind in partial))

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from heapq import heappop, heappush
+from itertools import chain
 from typing import Concatenate, ParamSpec, TypeVar, cast
 
+from clusteraudit.model.crew import Crew
 from clusteraudit.model.kinds import API_GROUPS, KINDS
 from clusteraudit.model.recorder import VALUE, Mend, Opener, Recorder
 from clusteraudit.model.rows import PodRow, PodTemplate, Ref, Row, WorkloadRow
@@ -178,11 +180,18 @@ class Cluster:
             return [pod] if pod else []
         return list(self.recorder.once(workload, lambda: self._pods_of(workload)))
 
-    def _pods_of(self, workload: Ref) -> list[PodRow]:
-        return sorted(self._descend(workload), key=lambda pod: pod.key)
+    def crew(self, workload: Ref) -> Crew:
+        """The same, told apart: once for all rules of a workload."""
+        return self.recorder.once(("crew", workload), lambda: Crew(self.pods_of(workload)))
 
-    def _descend(self, owner: Ref) -> Iterator[PodRow]:
-        """Pods below an owner.
+    def _pods_of(self, workload: Ref) -> list[PodRow]:
+        families = list(self._descend(workload))
+        if len(families) == 1:  # in order, as its index holds it
+            return families[0]
+        return sorted(chain.from_iterable(families), key=lambda pod: pod.key)
+
+    def _descend(self, owner: Ref) -> Iterator[list[PodRow]]:
+        """Pods below an owner, by the controller that owns them.
 
         Who notes what is under it need not note the children of each child: a Deployment has ten
         old ReplicaSets without any.
@@ -195,8 +204,14 @@ class Cluster:
                 continue
             seen.add(parent)
             children = self._store.buckets[CHILDREN].get(parent, ())
-            yield from (child for child in children if isinstance(child, PodRow))
-            below = [_ref_of(child) for child in children if isinstance(child, WorkloadRow)]
+            pods = [child for child in children if isinstance(child, PodRow)]
+            if pods:
+                yield pods
+            below = (
+                [_ref_of(child) for child in children if isinstance(child, WorkloadRow)]
+                if len(pods) < len(children)
+                else []
+            )
             if below:
                 self.recorder.note(("under", parent))
             parents += below

@@ -20,6 +20,9 @@ Amounts = tuple[tuple[str, int], ...]
 SLOTS = "pods"
 """The resource of which every pod takes one."""
 
+ENDED = frozenset({"Succeeded", "Failed"})
+"""Phases of pods that hold no room any more."""
+
 
 def amount_of(amounts: Amounts, resource: str) -> int:
     """The amount of `resource`, 0 where it is not listed."""
@@ -96,7 +99,7 @@ class Trouble(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Bytes, of the container or else of its pod; 0 for none."""
 
 
-class PodTemplate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+class PodTemplate(msgspec.Struct, frozen=True, gc=False, kw_only=True, cache_hash=True):
     """What pods of one workload have in common: shared by value, so that churn leaks nothing."""
 
     labels: Labels = Labels()
@@ -182,7 +185,7 @@ class PodRow(Row, frozen=True, gc=False, kw_only=True):
     @property
     def active(self) -> bool:
         """Whether it holds room, or asks for it."""
-        return self.phase not in {"Succeeded", "Failed"}
+        return self.phase not in ENDED
 
     @property
     def assumed(self) -> bool:

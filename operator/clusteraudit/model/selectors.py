@@ -20,7 +20,7 @@ class SelectorError(ValueError):
     """A selector that the API server would refuse."""
 
 
-class Labels(msgspec.Struct, frozen=True, gc=False):
+class Labels(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """Labels of one object, sorted by key: hashable, so that objects can share them by value."""
 
     pairs: Pairs = ()
@@ -106,7 +106,7 @@ class NodeSelectorTerm(msgspec.Struct, frozen=True, gc=False):
         )
 
 
-class NodeSelector(msgspec.Struct, frozen=True, gc=False):
+class NodeSelector(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """Terms of which one must match; without terms it matches no node."""
 
     terms: tuple[NodeSelectorTerm, ...] = ()

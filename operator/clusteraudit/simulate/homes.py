@@ -174,17 +174,19 @@ def at_fault(
     Else those that run or are only declared, unless somebody would make a node for them; never
     pods of negative priority, which hold a place for others.
     """
-    here = [pod for pod in cluster.pods_of(workload) if pod.active and not pod.terminating]
-    templates = {id(pod.template): pod.template for pod in here}
-    wrong = [
-        at
-        for at, one in templates.items()
-        if not stays(one) and one.priority >= 0 and fault(cluster, shape_of(one))
+    faulty = [
+        pod
+        for alike in cluster.crew(workload).alike.values()
+        if _may_fail(one := alike[0].template) and fault(cluster, shape_of(one))
+        for pod in alike
     ]
-    faulty = [pod for at in wrong for pod in here if id(pod.template) == at]
     return _waiting(cluster, faulty, usual, provision) or [
         pod for pod in faulty if (pod.node or pod.synthetic) and prospect(cluster, pod) is None
     ]
+
+
+def _may_fail(template: PodTemplate) -> bool:
+    return not stays(template) and template.priority >= 0
 
 
 def _waiting(cluster: Cluster, pods: Iterable[PodRow], usual: int, provision: int) -> list[PodRow]:

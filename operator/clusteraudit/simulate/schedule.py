@@ -32,6 +32,7 @@ from clusteraudit.simulate.filters.kit import (
     Refusal,
     constraints_of,
     everywhere,
+    level_of,
 )
 from clusteraudit.simulate.filters.node_affinity import (
     affinity_levels,
@@ -263,14 +264,6 @@ FILTERS: tuple[Filter, ...] = (
 
 
 # Answers
-
-
-def level_of(said: Iterable[Answer]) -> int:
-    """The level of a node of which this is said."""
-    held = list(said)
-    if any(isinstance(one, Refusal) for one in held):
-        return REFUSED
-    return DOUBT if held else FITS
 
 
 def _first(checks: Iterable[Check], info: NodeInfo) -> list[Refusal]:

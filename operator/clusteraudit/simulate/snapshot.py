@@ -153,6 +153,10 @@ class Snapshot:
         row = self.cluster.find(PodRow, "Pod", *pod)
         return row.on if row and row.active and row.on in self.nodes else None
 
+    def onto(self) -> set[str]:
+        """Nodes that hold a pod which the cluster does not say is there."""
+        return {moved[1] for moved in self.moved.values() if moved}
+
     def without(self, pod: PodRow) -> "Snapshot":
         """As if the pod had to be placed again: its own share is released."""
         if self.node_of(pod.key) is None:

@@ -4,6 +4,8 @@ Zones are never read from names of nodes or disks: a zone is the value of a labe
 `/zone`, as drivers and cloud providers set it. Azure's empty value is no zone.
 """
 
+from functools import lru_cache
+
 import msgspec
 
 from clusteraudit.model.cluster import Cluster, derived
@@ -17,11 +19,15 @@ _SUFFIX = "/zone"
 _WIDE = (_SUFFIX, "/region")
 
 
-class Reach(msgspec.Struct, frozen=True, gc=False):
+Zones = tuple[tuple[str, tuple[str, ...]], ...]
+"""Labels of a volume that name zones, and the values of each."""
+
+
+class Reach(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """Where a volume can be used: the same for all volumes of a zone, so that it is asked once."""
 
     affinity: NodeSelector | None
-    labels: tuple[tuple[str, tuple[str, ...]], ...]
+    labels: Zones
 
     @property
     def zones(self) -> tuple[str, ...]:
@@ -32,12 +38,13 @@ class Reach(msgspec.Struct, frozen=True, gc=False):
         named = {value for one in wanted if is_zone(one.key) for value in one.values}
         return tuple(sorted((labelled or named) - {""}))
 
-    @property
-    def zonal(self) -> bool:
-        """Whether it is bound to zones, and not to less: a disk of one node names that node too."""
-        terms = self.affinity.terms if self.affinity else ()
-        keys = [one.key for term in terms for one in term.expressions]
-        return bool(self.zones) and all(key.endswith(_WIDE) for key in keys)
+
+@lru_cache(maxsize=4096)
+def zonal(reach: Reach) -> bool:
+    """Whether it is bound to zones, and not to less: a disk of one node names that node too."""
+    terms = reach.affinity.terms if reach.affinity else ()
+    keys = [one.key for term in terms for one in term.expressions]
+    return bool(reach.zones) and all(key.endswith(_WIDE) for key in keys)
 
 
 def is_zone(key: str) -> bool:
@@ -47,7 +54,13 @@ def is_zone(key: str) -> bool:
 
 def reach_of(volume: VolumeRow) -> Reach:
     """Where a volume can be used."""
-    return Reach(volume.affinity, volume.zones)
+    return _reach(volume.affinity, volume.zones)
+
+
+@lru_cache(maxsize=4096)
+def _reach(affinity: NodeSelector | None, labels: Zones) -> Reach:
+    """One for all volumes that reach as far."""
+    return Reach(affinity, labels)
 
 
 @derived

@@ -19,6 +19,7 @@ For init containers, which end before the others start, and in system namespaces
 from collections.abc import Iterator
 
 from clusteraudit.model import build
+from clusteraudit.model.crew import Crew
 from clusteraudit.model.rows import LimitRangeRow, PodRow, Unrequested
 from clusteraudit.rules.kit import (
     Answer,
@@ -69,9 +70,8 @@ def _shop(cpu: str = "", memory: str = "") -> tuple[build.Manifest, ...]:
 )
 def container_without_requests(workload: Ref, cluster: Cluster, _: Settings) -> Iterator[Answer]:
     lacks: dict[str, tuple[str, ...]] = {}
-    for pod in cluster.pods_of(workload):
-        if pod.active and not pod.template.static:
-            lacks.update((one.container, one.resources) for one in _lacking(cluster, pod))
+    for pod in _of_each_template(cluster.crew(workload)):
+        lacks.update((one.container, one.resources) for one in _lacking(cluster, pod))
     if not lacks:
         return
     names = tuple(sorted(lacks))
@@ -93,6 +93,12 @@ def container_without_requests(workload: Ref, cluster: Cluster, _: Settings) -> 
             "namespace": workload.namespace,
         },
     )
+
+
+def _of_each_template(crew: Crew) -> list[PodRow]:
+    """The last pod of each: of containers of one name, the last one counts."""
+    pods = (*(alike[-1] for alike in crew.alike.values()), *crew.ending)
+    return sorted((pod for pod in pods if not pod.template.static), key=lambda pod: pod.key)
 
 
 def _lacking(cluster: Cluster, pod: PodRow) -> Iterator[Unrequested]:

@@ -157,7 +157,7 @@ def _replicated(cluster: Cluster, pod: PodRow) -> bool:
 
 
 def _active(cluster: Cluster, owner: Ref) -> int:
-    return sum(one.active and not one.terminating for one in cluster.pods_of(owner))
+    return sum(map(len, cluster.crew(owner).alike.values()))
 
 
 def _names(pods: list[PodRow]) -> tuple[str, ...]:

@@ -100,9 +100,8 @@ class PodPendingSettings(Settings):
 def pod_pending(workload: Ref, cluster: Cluster, settings: PodPendingSettings) -> Iterator[Answer]:
     waiting = [
         pod
-        for pod in cluster.pods_of(workload)
-        if pod.unplaced
-        and pod.unschedulable_since is not None
+        for pod in cluster.crew(workload).waiting
+        if pod.unschedulable_since is not None
         and cluster.older(pod.unschedulable_since, settings.for_seconds)
     ]
     if not waiting:

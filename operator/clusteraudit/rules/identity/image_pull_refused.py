@@ -120,10 +120,11 @@ def _shop(seconds: int) -> tuple[build.Manifest, ...]:
 def image_pull_refused(
     workload: Ref, cluster: Cluster, settings: ImagePullRefusedSettings
 ) -> Iterator[Answer]:
-    pods = [one for one in cluster.pods_of(workload) if one.active and not one.terminating]
+    crew = cluster.crew(workload)
+    living = (one for one in crew.troubled if one.active and not one.terminating)
     refused = [
         (pod, trouble)
-        for pod in pods
+        for pod in living
         if (trouble := _unpulled(pod)) and _waits(cluster, pod, settings.for_seconds)
     ]
     if not refused:
@@ -131,7 +132,7 @@ def image_pull_refused(
     pod, trouble = refused[0]
     names = tuple(one.name for one, _ in refused)
     nodes = tuple(sorted({one.node for one, _ in refused if one.node}))
-    running = sum(one.ready for one in pods)
+    running = sum(one.ready for alike in crew.alike.values() for one in alike)
     since = [one.unready_since for one, _ in refused if one.unready_since is not None]
     yield found(
         workload,

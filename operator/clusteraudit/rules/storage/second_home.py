@@ -51,7 +51,7 @@ from clusteraudit.simulate.fit import volumes_of
 from clusteraudit.simulate.homes import in_reach, scarce, turned_away, with_room
 from clusteraudit.simulate.loads import stays
 from clusteraudit.simulate.workload import label_of
-from clusteraudit.simulate.zones import Reach, nodes_in_reach, reach_of
+from clusteraudit.simulate.zones import Reach, nodes_in_reach, reach_of, zonal
 
 
 class _Lone(msgspec.Struct, frozen=True):
@@ -109,8 +109,8 @@ _HERE, _ELSEWHERE = build.node("node-a", zone="zone-a"), build.node("node-b", zo
     ),
 )
 def second_home(workload: Ref, cluster: Cluster, _: Settings) -> Iterator[Answer]:
-    bound = (pod for pod in cluster.pods_of(workload) if pod.claims)
-    lone = [one for pod in bound if (one := _lone(cluster, pod))]
+    placed = [one for one in cluster.crew(workload).claiming if one.node and _comes_back(one)]
+    lone = [one for pod in placed if (one := _lone(cluster, pod))]
     if not lone:
         return
     worst = min(lone, key=lambda one: (one.severity.rank, one.pod.key))
@@ -146,8 +146,10 @@ def _more(pods: int) -> str:
 
 def _lone(cluster: Cluster, pod: PodRow) -> _Lone | None:
     reaches = _reaches(cluster, pod)
+    if not reaches:
+        return None
     shape = shape_of(pod.template)
-    if not reaches or set(with_room(cluster, shape, reaches)) - {pod.node}:
+    if set(with_room(cluster, shape, reaches)) - {pod.node}:
         return None
     places = in_reach(cluster, shape.constraints, reaches)
     others = tuple(name for name in places if name != pod.node)
@@ -161,13 +163,16 @@ def _lone(cluster: Cluster, pod: PodRow) -> _Lone | None:
     return _Lone(pod, reaches, others, Severity.MEDIUM)
 
 
+def _comes_back(pod: PodRow) -> bool:
+    """Whether it runs, and would be made anew elsewhere."""
+    return pod.active and not pod.terminating and not stays(pod.template)
+
+
 def _reaches(cluster: Cluster, pod: PodRow) -> tuple[Reach, ...]:
     """Where its volumes reach, if all are zonal that are bound to a place at all."""
-    if not (pod.claims and pod.node and pod.active) or pod.terminating or stays(pod.template):
-        return ()
     rows = (cluster.find(VolumeRow, "PersistentVolume", "", v) for v in volumes_of(cluster, pod))
     reaches = {reach_of(row): None for row in rows if row and (row.affinity or row.zones)}
-    return tuple(reaches) if all(one.zonal for one in reaches) else ()
+    return tuple(reaches) if all(map(zonal, reaches)) else ()
 
 
 def _why(cluster: Cluster, one: _Lone) -> str:

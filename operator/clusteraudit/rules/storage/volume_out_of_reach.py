@@ -88,8 +88,8 @@ def _pinned(*nodes: build.Manifest) -> tuple[build.Manifest, ...]:
 def volume_out_of_reach(workload: Ref, cluster: Cluster, _: Settings) -> Iterator[Answer]:
     stuck = [
         (pod, stray)
-        for pod in cluster.pods_of(workload)
-        if pod.unplaced and (stray := _out_of_reach(cluster, pod))
+        for pod in cluster.crew(workload).waiting
+        if (stray := _out_of_reach(cluster, pod))
     ]
     if not stuck:
         return

@@ -92,8 +92,8 @@ def _db(logs: str, *more: build.Manifest) -> tuple[build.Manifest, ...]:
 def volumes_in_disjoint_zones(workload: Ref, cluster: Cluster, _: Settings) -> Iterator[Answer]:
     stuck = [
         (pod, volumes)
-        for pod in cluster.pods_of(workload)
-        if pod.unplaced and len(volumes := _rows(cluster, pod)) > 1 and disjoint(cluster, volumes)
+        for pod in cluster.crew(workload).waiting
+        if len(volumes := _rows(cluster, pod)) > 1 and disjoint(cluster, volumes)
     ]
     if not stuck:
         return

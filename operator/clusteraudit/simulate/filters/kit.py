@@ -4,7 +4,7 @@ A filter is asked once per pod, as the scheduler's PreFilter is, and gives the c
 node; None where it has nothing to say of this pod. A refusal is sound: the node does not take it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import msgspec
@@ -12,7 +12,7 @@ import msgspec
 from clusteraudit.model.rows import Amounts, NodeRow, PodRow, PodTemplate
 from clusteraudit.model.selectors import NodeSelector, Requirement
 from clusteraudit.model.tolerations import Toleration
-from clusteraudit.simulate.columns import Amount, Columns, Levels
+from clusteraudit.simulate.columns import DOUBT, FITS, REFUSED, Amount, Columns, Levels
 from clusteraudit.simulate.snapshot import NodeInfo, Snapshot
 
 
@@ -68,7 +68,7 @@ class Check:
 Filter = Callable[[Snapshot, PodRow], Check | None]
 
 
-class Constraints(msgspec.Struct, frozen=True, gc=False):
+class Constraints(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """What of a template decides by the node alone where it may run, whatever runs there."""
 
     node_selector: tuple[Requirement, ...] = ()
@@ -89,14 +89,31 @@ def constraints_of(template: PodTemplate) -> Constraints:
     )
 
 
-class Shape(msgspec.Struct, frozen=True, gc=False):
+class Shape(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """What pods ask for, and where they may run: equal ones are one class."""
 
     requests: Amounts
     constraints: Constraints
 
 
+_SHAPES: dict[int, tuple[PodTemplate, Shape]] = {}
+"""Shapes that were asked for lately: by the identity of a template, which is held here with it."""
+_MANY = 4096
+
+
 def shape_of(template: PodTemplate) -> Shape:
+    """The shape of a template, kept: an audit asks for the same ones again and again."""
+    kept = _SHAPES.get(id(template))
+    if kept is not None:
+        return kept[1]
+    if len(_SHAPES) >= _MANY:
+        _SHAPES.clear()
+    made = _shape(template)
+    _SHAPES[id(template)] = (template, made)
+    return made
+
+
+def _shape(template: PodTemplate) -> Shape:
     """The shape of a template; a request of 0 is none.
 
     Without the tolerations that admission gives to every pod and no template has: they admit to no
@@ -121,3 +138,11 @@ NodeFilter = Callable[[Constraints, NodeRow], Iterator[Answer]]
 def everywhere(*answers: Answer) -> Check:
     """The same answers of every node."""
     return Check(lambda _: iter(answers))
+
+
+def level_of(said: Iterable[Answer]) -> int:
+    """The level of a node of which this is said."""
+    held = list(said)
+    if any(isinstance(one, Refusal) for one in held):
+        return REFUSED
+    return DOUBT if held else FITS

@@ -1,16 +1,27 @@
 """NodeVolumeLimits: a node takes so many volumes of a CSI driver, and must have the driver."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from clusteraudit.model.provisioning import AttachmentRow, CSIDriverRow, CSINodeRow
 from clusteraudit.model.rows import ClaimRow, PodRow, StorageClassRow, VolumeRow
+from clusteraudit.simulate.columns import Columns, Levels, levels_of
 from clusteraudit.simulate.filters.claims import CLAIM, CLASS, VOLUME, Claims
-from clusteraudit.simulate.filters.kit import NOT_MODELLED, Answer, Check, Doubt, Refusal
+from clusteraudit.simulate.filters.kit import (
+    NOT_MODELLED,
+    Answer,
+    Check,
+    Doubt,
+    Each,
+    Refusal,
+    level_of,
+)
+from clusteraudit.simulate.filters.volume_slots import NAME, roomy
 from clusteraudit.simulate.snapshot import NodeInfo, Snapshot
 
-NAME = "NodeVolumeLimits"
 _MIGRATED = frozenset(
     f"kubernetes.io/{name}"
     for name in (
@@ -60,7 +71,23 @@ def node_volume_limits(snapshot: Snapshot, pod: PodRow) -> Check | None:
         elif missing and (limits or found is None):
             yield Doubt(NAME, missing)
 
-    return Check(each) if absent or new or migrated else None
+    if not (absent or new or migrated):
+        return None
+    if absent or migrated or missing:
+        return Check(each)
+    return Check(each, lambda columns: _levels(snapshot, columns, each, (required, len(new))))
+
+
+def _levels(
+    snapshot: Snapshot, columns: Columns, each: Each, wanted: tuple[Sequence[str], int]
+) -> Levels:
+    """Nodes that have the drivers, and room whosever volumes they are, need not be asked."""
+    clear = roomy(snapshot.cluster, columns.names, *wanted)
+    clear[[columns.index[name] for name in snapshot.onto() if name in columns.index]] = False
+    found = levels_of(clear)
+    for at in np.flatnonzero(~clear & columns.alive):
+        found[at] = level_of(each(snapshot.nodes[columns.names[at]]))
+    return found
 
 
 def _required(snapshot: Snapshot, new: Volumes) -> list[str]:

@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from clusteraudit.model.rows import ClaimRow, NodeRow, PodRow, VolumeRow
-from clusteraudit.simulate.columns import Columns, Levels, levels_of
+from clusteraudit.simulate.columns import Amount, Columns, Levels, levels_of
 from clusteraudit.simulate.filters.claims import CLASS, VOLUME, Claims
 from clusteraudit.simulate.filters.kit import NOT_MODELLED, Answer, Check, Doubt, Refusal
 from clusteraudit.simulate.filters.volume_matching import Waiting, placements
 from clusteraudit.simulate.snapshot import NodeInfo, Snapshot
 
 NAME = "VolumeBinding"
+_BITS = 60
 
 
 def volume_binding(snapshot: Snapshot, pod: PodRow) -> Check | None:
@@ -34,7 +37,13 @@ def volume_binding(snapshot: Snapshot, pod: PodRow) -> Check | None:
             yield from placements(snapshot, waiting, info.node)
 
     plain = not (answers or waiting or any(volume.migratable for volume in volumes))
-    return Check(each, (lambda columns: reach_levels(columns, volumes)) if plain else None)
+    if not plain:
+        return Check(each)
+    return Check(
+        each,
+        lambda columns: reach_levels(columns, volumes),
+        lambda columns: _reach_sorts(columns, volumes),
+    )
 
 
 def reaches(volume: VolumeRow, node: NodeRow) -> Iterator[Answer]:
@@ -56,6 +65,17 @@ def reach_levels(columns: Columns, volumes: Sequence[VolumeRow]) -> Levels:
         if affinity is not None:
             mask = mask & columns.labelled(affinity)
     return levels_of(mask)
+
+
+def _reach_sorts(columns: Columns, volumes: Sequence[VolumeRow]) -> Amount:
+    """A bit per volume that a node is out of reach of; where there are too many, none are alike."""
+    bound = [volume.affinity for volume in volumes if volume.affinity is not None]
+    if len(bound) > _BITS:
+        return np.arange(len(columns.names), dtype=np.int64)
+    found = np.zeros(len(columns.names), dtype=np.int64)
+    for affinity in bound:
+        found = 2 * found + ~columns.labelled(affinity)
+    return found
 
 
 def _unusable(claims: Claims, name: str, pod: PodRow) -> Iterator[Answer]:
