@@ -40,7 +40,8 @@ def volumes_of(cluster: Cluster, pod: PodRow) -> tuple[str, ...]:
     claims = (
         cluster.find(ClaimRow, "PersistentVolumeClaim", pod.namespace, name) for name in pod.claims
     )
-    return tuple(sorted({claim.volume for claim in claims if claim and claim.volume}))
+    names = {claim.volume for claim in claims if claim and claim.volume}
+    return tuple(sorted(names) if len(names) > 1 else names)
 
 
 def refusals(cluster: Cluster, pod: PodRow) -> tuple[tuple[str, int], ...]:

@@ -174,19 +174,21 @@ def at_fault(
     Else those that run or are only declared, unless somebody would make a node for them; never
     pods of negative priority, which hold a place for others.
     """
-    faulty = [
-        pod
-        for alike in cluster.crew(workload).alike.values()
-        if _may_fail(one := alike[0].template) and fault(cluster, shape_of(one))
-        for pod in alike
-    ]
+    shapes = cluster.recorder.once(("shapes", workload), lambda: _shapes(cluster, workload))
+    wrong = {shape for shape in set(shapes.values()) if fault(cluster, shape)}
+    if not wrong:
+        return []
+    alike = cluster.crew(workload).alike
+    faulty = [pod for at, shape in shapes.items() if shape in wrong for pod in alike[at]]
     return _waiting(cluster, faulty, usual, provision) or [
         pod for pod in faulty if (pod.node or pod.synthetic) and prospect(cluster, pod) is None
     ]
 
 
-def _may_fail(template: PodTemplate) -> bool:
-    return not stays(template) and template.priority >= 0
+def _shapes(cluster: Cluster, workload: Ref) -> dict[int, Shape]:
+    """Of the templates of its living pods that a scheduler must find nodes for."""
+    found = {at: alike[0].template for at, alike in cluster.crew(workload).alike.items()}
+    return {at: shape_of(one) for at, one in found.items() if one.priority >= 0 and not stays(one)}
 
 
 def _waiting(cluster: Cluster, pods: Iterable[PodRow], usual: int, provision: int) -> list[PodRow]:
