@@ -28,7 +28,7 @@ from clusteraudit.sources.feed import STALE, KindState, Resource, Sink
 from clusteraudit.sources.pauses import Pauses
 from clusteraudit.sources.reader import Reader
 from clusteraudit.sources.source import SILENCE, Source
-from clusteraudit.sources.wire import BrokenWatchError, following, number, peeked
+from clusteraudit.sources.wire import BrokenWatchError, Turn, following, number, peeked
 
 _PASSING = {401, 403, 404, 429}
 """Refusals that say nothing of the version that was asked for."""
@@ -169,13 +169,13 @@ class Informer:
         raise BrokenWatchError("the list ended before its end mark", relist=True)
 
     async def _page_list(self) -> str:
-        version = ""
+        version, turn = "", Turn()
         async with aclosing(self._source.pages()) as pages:
             async for page in pages:
                 for item in page.items or ():
                     self._reader.put(item)
+                    await turn.end()
                 version = page.metadata.resource_version
-                await asyncio.sleep(0)
         return number(version)
 
     # Watch

@@ -1,13 +1,21 @@
 """The reader of a kind: objects become rows, and what a whole list did not see is gone."""
 
+from typing import Generic, TypeVar
+
 import msgspec
 
 from clusteraudit.kube.errors import UNREADABLE
+from clusteraudit.model.rows import Row
 from clusteraudit.sources.decoding import Decoding
 from clusteraudit.sources.feed import Resource, Sink, TranslateError
 from clusteraudit.sources.wire import BrokenWatchError, Event, Meta, peek, peeked
 
 Key = tuple[str, str]
+T = TypeVar("T")
+
+
+class _Told(msgspec.Struct, Generic[T], frozen=True):
+    object: T
 
 
 class Reader:
@@ -21,11 +29,12 @@ class Reader:
         self.generation = 0
         self._sink = sink
         self._decode = Decoding(resource.document)
+        self._told = msgspec.json.Decoder(_Told[resource.document])  # type: ignore[name-defined]
 
     def take(self, event: Event) -> None:
         """What a watch says of an object; raises BrokenWatchError if it is about none."""
         if event.type in {"ADDED", "MODIFIED"}:
-            self.put(event.object)
+            self.told(event)
             return
         seen = peeked(event)
         if event.type != "DELETED":
@@ -38,7 +47,19 @@ class Reader:
             row = self.resource.translate(self._decode(item))
         except (TranslateError, *UNREADABLE) as error:
             self._skip(item, error)
-            return
+        else:
+            self._keep(row)
+
+    def told(self, event: Event) -> None:
+        """The same of the object in an event, which is read where it stands."""
+        try:
+            row = self.resource.translate(self._told.decode(event.line).object)
+        except (TranslateError, *UNREADABLE):
+            self.put(event.object)
+        else:
+            self._keep(row)
+
+    def _keep(self, row: Row) -> None:
         key = row.key
         self.unread.pop(key, None)
         self.known[key] = self.generation
@@ -67,9 +88,9 @@ class Reader:
 
     def end(self) -> None:
         """The generation is whole: what it did not see was deleted meanwhile."""
-        there = [*self.known.items(), *self.unread.items()]
-        for key in [key for key, seen in there if seen != self.generation]:
-            self.drop(key)
+        for each in (self.known, self.unread):
+            for key in [key for key, seen in each.items() if seen != self.generation]:
+                self.drop(key)
 
     def forget(self) -> None:
         """Nothing of the kind is there."""

@@ -1,7 +1,9 @@
 """What lists and watches send, as far as it is read before the objects: pages, events, versions."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import aiohttp
 import msgspec
@@ -10,8 +12,8 @@ from clusteraudit.kube.errors import UNREADABLE
 
 PAGE = 500
 """Objects of a list asked for at a time."""
-_TURN = 200
-"""Lines after which other tasks get their turn."""
+_PIECE = 0.005
+"""Seconds of work after which other tasks get their turn; several lists are read side by side."""
 _LONGEST_LINE = 2**26
 """Bytes of one event, far beyond what a server stores."""
 _DIGITS = 20
@@ -44,11 +46,28 @@ class Peek(msgspec.Struct, frozen=True):
     message: str = ""
 
 
-class Event(msgspec.Struct, frozen=True):
-    """A line of a watch, its object not decoded yet."""
+class _Line(msgspec.Struct, frozen=True):
+    type: str
+    object: Peek
 
+
+class _Whole(msgspec.Struct, frozen=True):
     type: str
     object: msgspec.Raw
+
+
+class Event(msgspec.Struct, frozen=True):
+    """A line of a watch, of whose object no more is read than what it has at least."""
+
+    type: str
+    seen: Peek | None
+    """None where it has not even that."""
+    line: bytes
+
+    @property
+    def object(self) -> msgspec.Raw:
+        """The object as it came, looked for a second time."""
+        return _whole.decode(self.line).object
 
 
 class _ListMeta(msgspec.Struct, frozen=True, rename="camel"):
@@ -71,14 +90,18 @@ class BrokenWatchError(Exception):
         self.relist = relist
 
 
-_event = msgspec.json.Decoder(Event)
+_line = msgspec.json.Decoder(_Line)
+_whole = msgspec.json.Decoder(_Whole)
 _peek = msgspec.json.Decoder(Peek)
 
 
 def event(line: bytes) -> Event:
     """A line of a watch; raises BrokenWatchError."""
+    with suppress(*UNREADABLE):
+        read = _line.decode(line)
+        return Event(read.type, read.object, line)
     try:
-        return _event.decode(line)
+        return Event(_whole.decode(line).type, None, line)
     except UNREADABLE as error:
         why = f"the watch sent what is no event: {error}"
         raise BrokenWatchError(why, relist=True) from None
@@ -92,7 +115,7 @@ def peek(item: bytes | msgspec.Raw) -> Peek:
 def peeked(seen: Event) -> Peek:
     """The same of an event; raises BrokenWatchError."""
     try:
-        return peek(seen.object)
+        return seen.seen or peek(seen.object)
     except UNREADABLE as error:
         why = f"the watch sent what is no object: {error}"
         raise BrokenWatchError(why, relist=True) from None
@@ -118,10 +141,22 @@ def following(version: str, last: str) -> str:
     return version
 
 
+class Turn:
+    """A long piece of work on the loop, in which others get their turn now and then."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+
+    async def end(self) -> None:
+        """Let others go on, if it has lasted for long."""
+        if time.monotonic() - self._began > _PIECE:
+            await asyncio.sleep(0)
+            self._began = time.monotonic()
+
+
 async def lines(body: aiohttp.StreamReader) -> AsyncIterator[bytes]:
     """Lines of any length; others get their turn now and then."""
-    rest = bytearray()  # an object of megabytes comes in many pieces
-    count = 0
+    rest, turn = bytearray(), Turn()  # an object of megabytes comes in many pieces
     async for chunk in body.iter_any():
         rest += chunk
         if len(rest) > _LONGEST_LINE:
@@ -132,6 +167,4 @@ async def lines(body: aiohttp.StreamReader) -> AsyncIterator[bytes]:
         for line in whole:
             if line.strip():
                 yield bytes(line)
-                count += 1
-                if count % _TURN == 0:
-                    await asyncio.sleep(0)
+                await turn.end()

@@ -7,13 +7,16 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import aiohttp
+import msgspec
 import pytest
 
+from clusteraudit.handlers.pending import Pending
 from clusteraudit.kube.session import Session
 from clusteraudit.model.rows import Row
 from clusteraudit.sources import pauses, wire
 from clusteraudit.sources.feed import KindState
 from clusteraudit.sources.informer import Informer
+from clusteraudit.sources.reader import Reader
 from clusteraudit.sources.resources import WATCHED, path, resource
 from support.apiserver import (
     PROBE,
@@ -581,3 +584,45 @@ async def test_a_watch_that_always_ends_at_once_is_not_asked_for_in_a_circle(
     async with following(server):
         await until(lambda: len(waits) >= 5)
     assert waits[:5] == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"metadata": {"name": "n"}, "spec": {"drivers": [{"name": "disk"}]}},
+        {"metadata": {"name": "n"}, "spec": {"drivers": None}},
+        {"metadata": {"name": "n"}, "spec": {"drivers": 5}},
+        {"metadata": {"name": "n", "labels": None}},
+        {"metadata": 5},
+    ],
+)
+def test_an_event_is_read_as_its_object_is(item: dict[str, Any]) -> None:
+    """Also where the server writes null, and where it cannot be read."""
+    by_event, by_object = Pending(), Pending()
+    line = msgspec.json.encode({"type": "ADDED", "object": item})
+    Reader(resource("CSINode"), by_event).take(wire.event(line))
+    Reader(resource("CSINode"), by_object).put(msgspec.json.encode(item))
+    assert by_event.take()[0] == by_object.take()[0]
+    assert by_event.skips == by_object.skips
+
+
+async def test_a_long_list_keeps_nobody_waiting(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After each object, if it took that long; not after so many objects."""
+    monkeypatch.setattr(wire, "_PIECE", 0.0)
+    others, seen = 0, list[int]()
+    monkeypatch.setattr(Sink, "put", lambda *_: seen.append(others))
+
+    async def beside() -> None:
+        nonlocal others
+        while True:
+            await asyncio.sleep(0)
+            others += 1
+
+    server.on(PODS, streams(*initial(*(f"p{n}" for n in range(100)))), streams(then="silence"))
+    task = asyncio.create_task(beside())
+    async with following(server):
+        await until(lambda: len(seen) == 100)
+    task.cancel()
+    assert len(set(seen)) == 100
