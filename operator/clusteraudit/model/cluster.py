@@ -175,22 +175,19 @@ class Cluster:
 
     def pods_of(self, workload: Ref) -> list[PodRow]:
         """The pods that a workload owns, by way of the controllers between; a bare pod itself."""
-        if workload.kind == "Pod":
-            pod = self.get(PodRow, workload)
-            return [pod] if pod else []
-        return list(self.recorder.once(workload, lambda: self._pods_of(workload)))
+        return list(self._pods_of(workload))
 
     def crew(self, workload: Ref) -> Crew:
         """The same, told apart: once for all rules of a workload."""
-        return self.recorder.once(("crew", workload), lambda: Crew(self.pods_of(workload)))
+        return self.recorder.once(("crew", workload), lambda: Crew(self._pods_of(workload)))
 
-    def _pods_of(self, workload: Ref) -> list[PodRow]:
-        families = list(self._descend(workload))
-        if len(families) == 1:  # in order, as its index holds it
-            return families[0]
-        return sorted(chain.from_iterable(families), key=lambda pod: pod.key)
+    def _pods_of(self, workload: Ref) -> Sequence[PodRow]:
+        if workload.kind == "Pod":
+            pod = self.get(PodRow, workload)
+            return [pod] if pod else []
+        return self.recorder.once(workload, lambda: _in_order(list(self._descend(workload))))
 
-    def _descend(self, owner: Ref) -> Iterator[list[PodRow]]:
+    def _descend(self, owner: Ref) -> Iterator[Sequence[PodRow]]:
         """Pods below an owner, by the controller that owns them.
 
         Who notes what is under it need not note the children of each child: a Deployment has ten
@@ -203,15 +200,9 @@ class Cluster:
             if parent in seen:  # owners may form a circle: nothing forbids it
                 continue
             seen.add(parent)
-            children = self._store.buckets[CHILDREN].get(parent, ())
-            pods = [child for child in children if isinstance(child, PodRow)]
+            pods, below = _apart(self._store.buckets[CHILDREN].get(parent, ()))
             if pods:
                 yield pods
-            below = (
-                [_ref_of(child) for child in children if isinstance(child, WorkloadRow)]
-                if len(pods) < len(children)
-                else []
-            )
             if below:
                 self.recorder.note(("under", parent))
             parents += below
@@ -285,6 +276,21 @@ def parts(causes: Iterable[Cell], index: str) -> set[Hashable] | None:
     """Keys of an index under which something changed; None where something else did too."""
     found = {cell[2] for cell in causes if cell[:2] == ("bucket", index)}
     return found if len(found) == len(set(causes)) else None
+
+
+def _apart(children: Sequence[Row]) -> tuple[Sequence[PodRow], list[Ref]]:
+    """Pods, and controllers that may have some; of one kind as a rule, and in order."""
+    if children and isinstance(children[0], PodRow) and isinstance(children[-1], PodRow):
+        return cast("Sequence[PodRow]", children), []
+    pods = [child for child in children if isinstance(child, PodRow)]
+    return pods, [_ref_of(child) for child in children if isinstance(child, WorkloadRow)]
+
+
+def _in_order(families: Sequence[Sequence[PodRow]]) -> Sequence[PodRow]:
+    """By key, as each family is."""
+    if len(families) == 1:
+        return families[0]
+    return sorted(chain.from_iterable(families), key=lambda pod: pod.key)
 
 
 def _ref_of(row: WorkloadRow) -> Ref:

@@ -37,10 +37,11 @@ def unschedulable(cluster: Cluster) -> tuple[tuple[Ref, PodTemplate, int], ...]:
 
 def volumes_of(cluster: Cluster, pod: PodRow) -> tuple[str, ...]:
     """Volumes that the pod's claims are bound to."""
-    claims = (
-        cluster.find(ClaimRow, "PersistentVolumeClaim", pod.namespace, name) for name in pod.claims
-    )
-    names = {claim.volume for claim in claims if claim and claim.volume}
+    names = set[str]()
+    for name in pod.claims:
+        claim = cluster.find(ClaimRow, "PersistentVolumeClaim", pod.namespace, name)
+        if claim and claim.volume:
+            names.add(claim.volume)
     return tuple(sorted(names) if len(names) > 1 else names)
 
 

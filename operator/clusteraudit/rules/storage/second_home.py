@@ -22,7 +22,7 @@ pods (affinity between pods, spread, ports) may refuse a second home, and is not
 the node is gone, the pod waits, and what is said of pods that wait takes its place.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -110,7 +110,8 @@ _HERE, _ELSEWHERE = build.node("node-a", zone="zone-a"), build.node("node-b", zo
 )
 def second_home(workload: Ref, cluster: Cluster, _: Settings) -> Iterator[Answer]:
     placed = [one for one in cluster.crew(workload).claiming if one.node and _comes_back(one)]
-    lone = [one for pod in placed if (one := _lone(cluster, pod))]
+    doubtful = _doubtful(cluster, placed)
+    lone = [one for pod, reaches in doubtful if (one := _lone(cluster, pod, reaches))]
     if not lone:
         return
     worst = min(lone, key=lambda one: (one.severity.rank, one.pod.key))
@@ -144,13 +145,22 @@ def _more(pods: int) -> str:
     return f" (and so with {count(pods, 'more pod')})" if pods else ""
 
 
-def _lone(cluster: Cluster, pod: PodRow) -> _Lone | None:
-    reaches = _reaches(cluster, pod)
-    if not reaches:
-        return None
+def _doubtful(
+    cluster: Cluster, pods: Iterable[PodRow]
+) -> Iterator[tuple[PodRow, tuple[Reach, ...]]]:
+    """Pods for which no other node has room, and how far their volumes reach."""
+    rooms: dict[tuple[int, tuple[Reach, ...]], tuple[str, ...]] = {}
+    for pod in pods:
+        reaches = _reaches(cluster, pod)
+        kind = (id(pod.template), reaches)
+        if reaches and kind not in rooms:
+            rooms[kind] = with_room(cluster, shape_of(pod.template), reaches)
+        if reaches and not any(name != pod.node for name in rooms[kind]):
+            yield pod, reaches
+
+
+def _lone(cluster: Cluster, pod: PodRow, reaches: tuple[Reach, ...]) -> _Lone | None:
     shape = shape_of(pod.template)
-    if set(with_room(cluster, shape, reaches)) - {pod.node}:
-        return None
     places = in_reach(cluster, shape.constraints, reaches)
     others = tuple(name for name in places if name != pod.node)
     if len(others) == len(places):
@@ -170,8 +180,11 @@ def _comes_back(pod: PodRow) -> bool:
 
 def _reaches(cluster: Cluster, pod: PodRow) -> tuple[Reach, ...]:
     """Where its volumes reach, if all are zonal that are bound to a place at all."""
-    rows = (cluster.find(VolumeRow, "PersistentVolume", "", v) for v in volumes_of(cluster, pod))
-    reaches = {reach_of(row): None for row in rows if row and (row.affinity or row.zones)}
+    reaches: dict[Reach, None] = {}
+    for name in volumes_of(cluster, pod):
+        row = cluster.find(VolumeRow, "PersistentVolume", "", name)
+        if row and (row.affinity or row.zones):
+            reaches[reach_of(row)] = None
     return tuple(reaches) if all(map(zonal, reaches)) else ()
 
 
