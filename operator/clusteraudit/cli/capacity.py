@@ -12,7 +12,8 @@ from clusteraudit.model.cluster import Cluster
 from clusteraudit.report.capacity import capacity as shaped
 from clusteraudit.simulate.answer import Answer
 from clusteraudit.simulate.pools import By
-from clusteraudit.simulate.workload import Basis, Workload, covering, of_changes, workload
+from clusteraudit.simulate.templates import Basis
+from clusteraudit.simulate.workload import Workload, covering, of_changes, workload
 from clusteraudit.sources.files import UnreadableError, gather
 
 _OWN: dict[str, Basis] = {"owned": "owned", "all": "all"}

@@ -26,14 +26,18 @@ from clusteraudit.model.selectors import Labels
 Cell = tuple[Hashable, ...]
 """Something that can be read and can change: a row, a bucket of an index, a table, a value."""
 
+TEMPLATE = "template"
 TEMPLATES: Cell = ("templates",)
+"""All templates, whoever reads them; a cell of its own, by TEMPLATE, says which of them changed."""
 CHILDREN = "children"
 """The index of what each owner owns."""
 
 
 def whole_of(cell: Cell) -> Cell | None:
-    """The cell that stands for all of its sort, for who reads them all: an index, whole."""
-    return ("buckets", cell[1]) if cell[0] == "bucket" else None
+    """The cell that stands for all of its sort, for who reads them all: an index, the templates."""
+    if cell[0] == "bucket":
+        return ("buckets", cell[1])
+    return TEMPLATES if cell[0] == TEMPLATE else None
 
 
 class Evidence(msgspec.Struct, frozen=True, gc=False):
@@ -162,8 +166,11 @@ class Store:
             if count > 1:
                 self._pool[template] = (template, count - 1)
             self._tally(old, -1)
-        if _shape(old) != _shape(new):
-            touched.cells.add(TEMPLATES)
+        before, after = _shape(old), _shape(new)
+        if before != after:
+            for one in (before, after):
+                if one is not None:
+                    touched.touch((TEMPLATE, one))
 
     def _tally(self, pod: PodRow, step: int) -> None:
         if not _lives(pod):

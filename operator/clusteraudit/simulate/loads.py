@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clusteraudit.model.cluster import Cluster, mendable, parts
+from clusteraudit.model.kept import per_template
 from clusteraudit.model.rows import SLOTS, Amounts, PodRow, PodTemplate, Row
 from clusteraudit.model.store import Cell
 from clusteraudit.simulate.evictions import critical_template
@@ -62,6 +63,7 @@ class _Weight(NamedTuple):
             yield ("unlimited", ""), self.unlimited
 
 
+@per_template
 def _weight(template: PodTemplate) -> _Weight:
     return _Weight(
         template.requests,

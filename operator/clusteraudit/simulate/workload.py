@@ -7,7 +7,6 @@ changes nothing.
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Literal
 
 import msgspec
 
@@ -17,9 +16,7 @@ from clusteraudit.model.quantity import canonical
 from clusteraudit.model.rows import SLOTS, Amounts, PodRow, PodTemplate, Ref, WorkloadRow
 from clusteraudit.model.store import Change
 from clusteraudit.simulate.filters.kit import Constraints, Shape, shape_of
-from clusteraudit.simulate.templates import beyond, templates
-
-Basis = Literal["owned", "all"]
+from clusteraudit.simulate.templates import Basis, beyond, counts, templates
 
 
 class Class(msgspec.Struct, frozen=True, gc=False):
@@ -51,17 +48,7 @@ def workload(cluster: Cluster, basis: Basis = "owned") -> Workload:
     pods are of their node.
     """
     found = templates(cluster)
-    counted = zip(found.known.values(), found.numbers, strict=True)
-    return _classes(
-        tuple(found.shapes),
-        ((one.shape, one.beyond, n) for one, n in counted if _counts(one.template, basis)),
-    )
-
-
-def _counts(template: PodTemplate, basis: Basis) -> bool:
-    if template.static:
-        return False
-    return basis == "all" if template.owner is None else template.owner.kind != "DaemonSet"
+    return _classes(tuple(found.shapes), found.counted(basis))
 
 
 def of_changes(changes: Iterable[Change]) -> Workload:
@@ -77,7 +64,7 @@ def of_changes(changes: Iterable[Change]) -> Workload:
     found += [
         (pod.template, 1)
         for pod in pods
-        if _counts(pod.template, "all") and not _told(pod.template.owner, workloads)
+        if counts(pod.template, "all") and not _told(pod.template.owner, workloads)
     ]
     return classes(found)
 
@@ -153,8 +140,8 @@ def owners(cluster: Cluster, shape: Shape) -> Mapping[Ref, int]:
     """How many pods each controller has of a shape of the cluster's own workload."""
     found, of = templates(cluster), dict[Ref, int]()
     at = found.shapes.get(shape)
-    for one, number in zip(found.known.values(), found.numbers, strict=True):
-        owner = one.template.owner
-        if one.shape == at and owner is not None and _counts(one.template, "owned"):
+    for one, number in found.numbers.items():
+        owner = one.owner
+        if found.known[one].shape == at and owner is not None and counts(one, "owned"):
             of[owner] = of.get(owner, 0) + number
     return of

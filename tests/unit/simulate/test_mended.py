@@ -18,7 +18,7 @@ from clusteraudit.simulate.homes import rooms
 from clusteraudit.simulate.loads import Column, Part, loads
 from clusteraudit.simulate.overcommit import promised
 from clusteraudit.simulate.snapshot import snapshot
-from clusteraudit.simulate.workload import workload
+from clusteraudit.simulate.workload import owners, workload
 
 NODES, PODS, STEPS = 24, 200, 25
 OPENER = "test"
@@ -50,6 +50,7 @@ def a_template(dice: random.Random) -> PodTemplate:
         node_selector=wants,
         priority=dice.choice((-1, 0, 0, 2 * 10**9)),
         static=dice.random() < 0.05,
+        unmodelled=("DynamicResources",) if dice.random() < 0.1 else (),
     )
 
 
@@ -95,6 +96,7 @@ def told(cluster: Cluster) -> list[object]:
         found.room.resources,
         found.workload,
         workload(cluster, "all"),
+        [owners(cluster, one.shape) for one in found.workload],
         [one.tolist() for one in (found.waste.own, found.waste.slots, found.waste.constraint)],
         {key: one.tolist() for key, one in found.waste.other.items() if one.any()},
         (found.waste.stranded.tolist(), found.waste.not_requested.tolist()),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from clusteraudit.model.kept import per_template
 from clusteraudit.model.rows import Amounts, NodeRow, PodRow, PodTemplate
 from clusteraudit.model.selectors import NodeSelector, Requirement
 from clusteraudit.model.tolerations import Toleration
@@ -96,24 +97,8 @@ class Shape(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     constraints: Constraints
 
 
-_SHAPES: dict[int, tuple[PodTemplate, Shape]] = {}
-"""Shapes that were asked for lately: by the identity of a template, which is held here with it."""
-_MANY = 4096
-
-
+@per_template
 def shape_of(template: PodTemplate) -> Shape:
-    """The shape of a template, kept: an audit asks for the same ones again and again."""
-    kept = _SHAPES.get(id(template))
-    if kept is not None:
-        return kept[1]
-    if len(_SHAPES) >= _MANY:
-        _SHAPES.clear()
-    made = _shape(template)
-    _SHAPES[id(template)] = (template, made)
-    return made
-
-
-def _shape(template: PodTemplate) -> Shape:
     """The shape of a template; a request of 0 is none.
 
     Without the tolerations that admission gives to every pod and no template has: they admit to no
