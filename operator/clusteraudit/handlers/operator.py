@@ -24,7 +24,7 @@ from clusteraudit.handlers.pending import Pending
 from clusteraudit.handlers.publisher import Publisher
 from clusteraudit.handlers.pulse import WINDOW, Pulse
 from clusteraudit.handlers.reports import Reports, Seen
-from clusteraudit.handlers.turns import Turns
+from clusteraudit.handlers.turns import Turns, share
 from clusteraudit.kube.credentials import Credentials
 from clusteraudit.kube.discovery import groups
 from clusteraudit.kube.elector import Election, Elector
@@ -89,6 +89,7 @@ async def operate(credentials: Credentials, options: Options) -> None:
     """Run until SIGTERM or SIGINT; a server that cannot be reached is waited for."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    share()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with Session(credentials) as session:
