@@ -183,7 +183,7 @@ class _Operator:
     def _see(self, seen: Seen) -> None:
         if self._reports.see(seen):
             self._pending.changed.set()
-        self._publisher.look()
+        self._publisher.touched(seen.name, seen.version)  # perhaps while Kopf was not looking
 
     def _lose(self, name: str, uid: str) -> None:
         self._reports.lose(name, uid)

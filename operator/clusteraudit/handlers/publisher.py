@@ -82,6 +82,8 @@ class Publisher:
         self._term = self._leader.term
         self._last: dict[str, _Last] = {}
         self._touched: dict[str, str] = {}
+        self._wrote: dict[str, str] = {}
+        """Versions of reports that are our own writing."""
         self._retries = retries or Retries()
         self._news = asyncio.Event()
         self._ending = asyncio.Event()
@@ -165,8 +167,8 @@ class Publisher:
 
     async def _look_again(self, report: Known) -> None:
         """If somebody else has written into a status, what we said is written over it."""
-        version, last = self._touched.pop(report.name, report.version), self._last.get(report.name)
-        if last is None or version == report.version:
+        version, last = self._touched.pop(report.name, None), self._last.get(report.name)
+        if version is None or last is None or version == self._wrote.get(report.name):
             return
         try:
             said = digest_of(await stored_status(self._session, report.name))
@@ -253,6 +255,7 @@ class Publisher:
             self._refused("status not written", report.name, error)
             return None
         self.writes += 1
+        self._wrote[report.name] = version
         self._retries.succeeded(report.name)
         self._reports.written(report, version, written.conditions)
         if draft.call is not None:

@@ -289,7 +289,9 @@ async def test_when_all_is_sent_the_status_is_looked_at_again() -> None:
     assert api.report["status"]["events"] == []
 
 
-async def test_what_a_hand_writes_into_a_status_is_written_over() -> None:
+@pytest.mark.parametrize("listed", [False, True])
+async def test_what_a_hand_writes_into_a_status_is_written_over(listed: bool) -> None:
+    """Also if nobody was watching then, and it is found in a list."""
     api = Api()
     life = Life(api)
     for result in STORY[:2]:
@@ -300,6 +302,8 @@ async def test_what_a_hand_writes_into_a_status_is_written_over() -> None:
     said, sent = api.report["status"], api.counts()
     api.report["status"] = {**said, "findings": [], "chains": []}
     api.report["metadata"]["resourceVersion"] = api._next()
+    if listed:
+        life.reports.see(Seen("cluster", "r-1", 1, str(api.version), {}))
     life.publisher.touched("cluster", str(api.version))
     for _ in range(3):
         await life.due(STORY[1])
