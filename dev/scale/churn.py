@@ -92,7 +92,7 @@ class Life:
                 await asyncio.sleep(early)
             if at == 0:
                 await self._write(self._new_revision(self._workloads[number]))
-            await self._write(self._replaced((number, at)))
+            await self._write(self._replaced((number, at), revised=1))
 
     def _new_revision(self, workload: Workload) -> list[Put]:
         if not workload.replicated:
@@ -117,15 +117,15 @@ class Life:
             number = self._chance.randrange(self._cluster.size.nodes)
             yield node(number, self._now, moment())
         elif draw < _HEARTBEATS + _REPLACED:
-            yield from self._replaced(self._chance.choice(self._places))
+            yield from self._replaced(self._chance.choice(self._places), revised=0)
         else:
             yield self._flipped()
 
-    def _replaced(self, where: Where) -> list[Put]:
+    def _replaced(self, where: Where, revised: int) -> list[Put]:
         workload, at = self._workloads[where[0]], where[1]
         state = self._state(where)
-        new = self._states[where] = State(state.revision + 1)
-        gone = self._pods.gone(workload, at, state.revision)
+        new = self._states[where] = State(state.revision + revised, state.life + 1)
+        gone = self._pods.gone(workload, at, state)
         return [gone, self._pods.put(workload, at, new)]
 
     def _flipped(self) -> Put:

@@ -47,11 +47,11 @@ class Workload:
     sidecar: bool = False
     claims: bool = False
 
-    def pod(self, at: int, revision: int = 0) -> str:
-        """The name of one of its pods, in the revision that a restart made."""
+    def pod(self, at: int, revision: int = 0, life: int = 0) -> str:
+        """The name of one of its pods, of a revision of its template, made anew so many times."""
         if self.kind == "StatefulSet":
             return f"{self.name}-{at}"
-        return f"{self.owner(revision)}-{_suffix(self.number, at, revision)}"
+        return f"{self.owner(revision)}-{_suffix(self.number, at, life)}"
 
     def owner(self, revision: int = 0) -> str:
         """What owns its pods directly."""

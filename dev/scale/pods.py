@@ -29,6 +29,9 @@ class State:
     """What changes of a pod while it lives."""
 
     revision: int = 0
+    """Of the template: a rolling restart makes a new one."""
+    life: int = 0
+    """How often it was made anew."""
     ready: bool = True
     restarts: int = 0
 
@@ -45,14 +48,14 @@ class Pods:
 
     def put(self, workload: Workload, at: int, state: State = NEW) -> Put:
         """A pod as it is in this state."""
-        name = workload.pod(at, state.revision)
+        name = workload.pod(at, state.revision, state.life)
         key = f"pods/{workload.namespace}/{name}"
         node = workload.nodes[at]
         text = self._text(workload, state, waits=node is None)
         there = node_name(node) if node is not None else ""
         marks = {
             "@name": name,
-            "@uid": uid(key, state.revision),
+            "@uid": uid(key, state.life),
             "@node": there,
             "@ip": f"10.{128 + (at & 63)}.{workload.number & 255}.{at & 255}",
             "@host": f"10.0.{(node or 0) >> 8}.{(node or 0) & 255}",
@@ -65,9 +68,9 @@ class Pods:
             text = text.replace(mark, value)
         return key, text.encode()
 
-    def gone(self, workload: Workload, at: int, revision: int) -> Put:
+    def gone(self, workload: Workload, at: int, state: State) -> Put:
         """A pod that is deleted."""
-        return f"pods/{workload.namespace}/{workload.pod(at, revision)}", None
+        return f"pods/{workload.namespace}/{workload.pod(at, state.revision, state.life)}", None
 
     def _text(self, workload: Workload, state: State, *, waits: bool) -> str:
         key = (workload.number, state.revision, state.ready, waits)
@@ -80,9 +83,9 @@ class Pods:
         return self._texts[key]
 
 
-def uid(key: str, revision: int = 0) -> str:
+def uid(key: str, life: int = 0) -> str:
     """The uid of an object; always the same."""
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{key}/{revision}"))
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{key}/{life}"))
 
 
 def labels_of(workload: Workload) -> dict[str, str]:

@@ -108,7 +108,7 @@ def test_no_node_holds_more_than_it_has(cluster: Cluster) -> None:
 
 
 def test_a_restart_replaces_every_pod(cluster: Cluster) -> None:
-    before, after = pods(cluster), pods(cluster, State(revision=1))
+    before, after = pods(cluster), pods(cluster, State(revision=1, life=1))
     uids = {one["metadata"]["uid"] for one in before.values()}
     assert uids.isdisjoint(one["metadata"]["uid"] for one in after.values())
 
