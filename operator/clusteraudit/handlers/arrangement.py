@@ -209,10 +209,12 @@ class Arrangement:
         )
         return kopf.AiohttpSession(server=info.server, aiohttp_session=client)
 
-    async def _wait(self, *_: object) -> None:
+    async def _wait(self, client: aiohttp.ClientSession, *_: object) -> None:
         """Kopf takes up a watch that broke at once, and would ask a server that is gone."""
         while not await self._there():  # noqa: ASYNC110 - it is found out on another loop
             await asyncio.sleep(_GLANCE)
+        if client.closed:  # meanwhile; Kopf takes another one then, if it goes on
+            raise RuntimeError("Session is closed")
 
     def _connection(self) -> kopf.ConnectionInfo:
         self._credentials.renew()

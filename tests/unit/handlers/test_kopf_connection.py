@@ -40,3 +40,16 @@ async def test_credentials_that_were_refused_are_not_tried_again() -> None:
         await arranged._login()
     for one in logins:
         await one.aiohttp_session.close()
+
+
+async def test_a_client_that_is_closed_while_it_waits_says_so() -> None:
+    """In the words of aiohttp, by which Kopf knows that it needs another one."""
+
+    async def there() -> bool:
+        await login.aiohttp_session.close()
+        return True
+
+    arranged = Arrangement(Credentials("http://127.0.0.1:1"), ignore, ignore, there=there)
+    login = await arranged._login()
+    with pytest.raises(RuntimeError, match="Session is closed"):
+        await login.aiohttp_session.get(login.server)
