@@ -5,7 +5,6 @@ from heapq import heappop, heappush
 from itertools import chain
 from typing import Concatenate, ParamSpec, TypeVar, cast
 
-from clusteraudit.model.crew import Crew
 from clusteraudit.model.kinds import API_GROUPS, KINDS
 from clusteraudit.model.recorder import VALUE, Mend, Opener, Recorder
 from clusteraudit.model.rows import PodRow, PodTemplate, Ref, Row, WorkloadRow
@@ -19,6 +18,7 @@ from clusteraudit.model.store import (
     Evidence,
     Store,
 )
+from clusteraudit.model.workload_pods import WorkloadPods
 
 _EVIDENCE: dict[str, Cell] = {kind: ("evidence", kind) for kind in KINDS}
 """Every subject opens several of these: each is held once."""
@@ -177,9 +177,11 @@ class Cluster:
         """The pods that a workload owns, by way of the controllers between; a bare pod itself."""
         return list(self._pods_of(workload))
 
-    def crew(self, workload: Ref) -> Crew:
+    def workload_pods(self, workload: Ref) -> WorkloadPods:
         """The same, told apart: once for all rules of a workload."""
-        return self.recorder.once(("crew", workload), lambda: Crew(self._pods_of(workload)))
+        return self.recorder.once(
+            ("workload pods", workload), lambda: WorkloadPods(self._pods_of(workload))
+        )
 
     def _pods_of(self, workload: Ref) -> Sequence[PodRow]:
         if workload.kind == "Pod":

@@ -178,7 +178,7 @@ def at_fault(
     wrong = {shape for shape in set(shapes.values()) if fault(cluster, shape)}
     if not wrong:
         return []
-    alike = cluster.crew(workload).alike
+    alike = cluster.workload_pods(workload).by_template
     faulty = [pod for at, shape in shapes.items() if shape in wrong for pod in alike[at]]
     return _waiting(cluster, faulty, usual, provision) or [
         pod for pod in faulty if (pod.node or pod.synthetic) and prospect(cluster, pod) is None
@@ -187,7 +187,9 @@ def at_fault(
 
 def _shapes(cluster: Cluster, workload: Ref) -> dict[int, Shape]:
     """Of the templates of its living pods that a scheduler must find nodes for."""
-    found = {at: alike[0].template for at, alike in cluster.crew(workload).alike.items()}
+    found = {
+        at: alike[0].template for at, alike in cluster.workload_pods(workload).by_template.items()
+    }
     return {at: shape_of(one) for at, one in found.items() if one.priority >= 0 and not stays(one)}
 
 

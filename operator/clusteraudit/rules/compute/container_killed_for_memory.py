@@ -99,7 +99,7 @@ def container_killed_for_memory(
 ) -> Iterator[Answer]:
     kills = [
         (one.killed_at, pod.name, one)
-        for pod in cluster.crew(workload).troubled
+        for pod in cluster.workload_pods(workload).with_troubles
         for one in pod.troubles
         if one.killed_at is not None and not cluster.older(one.killed_at, settings.within_seconds)
     ]

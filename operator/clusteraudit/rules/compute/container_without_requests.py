@@ -19,8 +19,8 @@ For init containers, which end before the others start, and in system namespaces
 from collections.abc import Iterator
 
 from clusteraudit.model import build
-from clusteraudit.model.crew import Crew
 from clusteraudit.model.rows import LimitRangeRow, PodRow, Unrequested
+from clusteraudit.model.workload_pods import WorkloadPods
 from clusteraudit.rules.kit import (
     Answer,
     Cluster,
@@ -70,7 +70,7 @@ def _shop(cpu: str = "", memory: str = "") -> tuple[build.Manifest, ...]:
 )
 def container_without_requests(workload: Ref, cluster: Cluster, _: Settings) -> Iterator[Answer]:
     lacks: dict[str, tuple[str, ...]] = {}
-    for pod in _of_each_template(cluster.crew(workload)):
+    for pod in _of_each_template(cluster.workload_pods(workload)):
         lacks.update((one.container, one.resources) for one in _lacking(cluster, pod))
     if not lacks:
         return
@@ -95,9 +95,9 @@ def container_without_requests(workload: Ref, cluster: Cluster, _: Settings) -> 
     )
 
 
-def _of_each_template(crew: Crew) -> list[PodRow]:
+def _of_each_template(apart: WorkloadPods) -> list[PodRow]:
     """The last pod of each: of containers of one name, the last one counts."""
-    pods = (*(alike[-1] for alike in crew.alike.values()), *crew.ending)
+    pods = (*(alike[-1] for alike in apart.by_template.values()), *apart.terminating)
     return sorted((pod for pod in pods if not pod.template.static), key=lambda pod: pod.key)
 
 

@@ -157,7 +157,7 @@ def _replicated(cluster: Cluster, pod: PodRow) -> bool:
 
 
 def _active(cluster: Cluster, owner: Ref) -> int:
-    return sum(map(len, cluster.crew(owner).alike.values()))
+    return sum(map(len, cluster.workload_pods(owner).by_template.values()))
 
 
 def _names(pods: list[PodRow]) -> tuple[str, ...]:

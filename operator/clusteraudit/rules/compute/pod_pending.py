@@ -100,7 +100,7 @@ class PodPendingSettings(Settings):
 def pod_pending(workload: Ref, cluster: Cluster, settings: PodPendingSettings) -> Iterator[Answer]:
     waiting = [
         pod
-        for pod in cluster.crew(workload).waiting
+        for pod in cluster.workload_pods(workload).waiting
         if pod.unschedulable_since is not None
         and cluster.older(pod.unschedulable_since, settings.for_seconds)
     ]

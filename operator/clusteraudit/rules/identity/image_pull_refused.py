@@ -120,8 +120,8 @@ def _shop(seconds: int) -> tuple[build.Manifest, ...]:
 def image_pull_refused(
     workload: Ref, cluster: Cluster, settings: ImagePullRefusedSettings
 ) -> Iterator[Answer]:
-    crew = cluster.crew(workload)
-    living = (one for one in crew.troubled if one.active and not one.terminating)
+    pods = cluster.workload_pods(workload)
+    living = (one for one in pods.with_troubles if one.active and not one.terminating)
     refused = [
         (pod, trouble)
         for pod in living
@@ -132,7 +132,7 @@ def image_pull_refused(
     pod, trouble = refused[0]
     names = tuple(one.name for one, _ in refused)
     nodes = tuple(sorted({one.node for one, _ in refused if one.node}))
-    running = sum(one.ready for alike in crew.alike.values() for one in alike)
+    running = sum(one.ready for alike in pods.by_template.values() for one in alike)
     since = [one.unready_since for one, _ in refused if one.unready_since is not None]
     yield found(
         workload,

@@ -109,7 +109,9 @@ _HERE, _ELSEWHERE = build.node("node-a", zone="zone-a"), build.node("node-b", zo
     ),
 )
 def second_home(workload: Ref, cluster: Cluster, _: Settings) -> Iterator[Answer]:
-    placed = [one for one in cluster.crew(workload).claiming if one.node and _comes_back(one)]
+    placed = [
+        one for one in cluster.workload_pods(workload).with_claims if one.node and _comes_back(one)
+    ]
     doubtful = _doubtful(cluster, placed)
     lone = [one for pod, reaches in doubtful if (one := _lone(cluster, pod, reaches))]
     if not lone:

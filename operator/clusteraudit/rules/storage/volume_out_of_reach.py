@@ -88,7 +88,7 @@ def _pinned(*nodes: build.Manifest) -> tuple[build.Manifest, ...]:
 def volume_out_of_reach(workload: Ref, cluster: Cluster, _: Settings) -> Iterator[Answer]:
     stuck = [
         (pod, stray)
-        for pod in cluster.crew(workload).waiting
+        for pod in cluster.workload_pods(workload).waiting
         if (stray := _out_of_reach(cluster, pod))
     ]
     if not stuck:

@@ -92,7 +92,7 @@ def _db(logs: str, *more: build.Manifest) -> tuple[build.Manifest, ...]:
 def volumes_in_disjoint_zones(workload: Ref, cluster: Cluster, _: Settings) -> Iterator[Answer]:
     stuck = [
         (pod, volumes)
-        for pod in cluster.crew(workload).waiting
+        for pod in cluster.workload_pods(workload).waiting
         if len(volumes := _rows(cluster, pod)) > 1 and disjoint(cluster, volumes)
     ]
     if not stuck:

@@ -42,14 +42,14 @@ def cluster_with(pods: list[PodRow]) -> Cluster:
 def test_each_pod_is_where_its_fields_say(seed: int) -> None:
     chance = random.Random(seed)
     cluster = cluster_with([a_pod(n, chance) for n in chance.sample(range(99), 30)])
-    pods, crew = cluster.pods_of(WEB), cluster.crew(WEB)
+    pods, apart = cluster.pods_of(WEB), cluster.workload_pods(WEB)
     assert pods == sorted(pods, key=lambda pod: pod.key)
     assert len(pods) == 30
     living = [pod for pod in pods if pod.active and not pod.terminating]
-    assert [pod for alike in crew.alike.values() for pod in alike] == sorted(
+    assert [pod for alike in apart.by_template.values() for pod in alike] == sorted(
         living, key=lambda pod: [id(one.template) for one in living].index(id(pod.template))
     )
-    assert crew.ending == [pod for pod in pods if pod.active and pod.terminating]
-    assert crew.waiting == [pod for pod in pods if pod.unplaced]
-    assert crew.claiming == [pod for pod in pods if pod.claims]
-    assert crew.troubled == [pod for pod in pods if pod.troubles]
+    assert apart.terminating == [pod for pod in pods if pod.active and pod.terminating]
+    assert apart.waiting == [pod for pod in pods if pod.unplaced]
+    assert apart.with_claims == [pod for pod in pods if pod.claims]
+    assert apart.with_troubles == [pod for pod in pods if pod.troubles]
