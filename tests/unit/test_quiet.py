@@ -5,9 +5,6 @@ turn, so that its silence is not blindness.
 """
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -28,10 +25,10 @@ from clusteraudit.simulate.filters.kit import constraints_of
 from clusteraudit.simulate.fit import eligible
 from clusteraudit.simulate.snapshot import free
 from clusteraudit.sources.gather import of_manifests
+from support.cli import call
 from support.fresh import TABLES, Distribution, Machine, fresh, objects, waiting
 
 _TYPE = "node.kubernetes.io/instance-type"
-ROOT = Path(__file__).resolve().parents[2]
 MEDIUM = Severity.MEDIUM.rank
 AUTOSCALED = ("karpenter", "cluster-autoscaler")
 DISTRIBUTIONS = pytest.mark.parametrize("name", list(TABLES))
@@ -177,15 +174,8 @@ def test_scan_says_the_same(tmp_path: Path, asked: bool) -> None:
     file.write_text("\n".join(json.dumps(one) for one in manifests), encoding="utf-8")
     settings.write_text("spec: {systemNamespaces: []}\n", encoding="utf-8")
     more = ["--settings", str(settings)] if asked else []
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "clusteraudit", "scan", "-f", str(file), "--complete"),
-            *("-o", "json", "--now", "2026-01-01T12:00:00Z", *more),
-        ],
-        capture_output=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "operator")},
-        check=False,
-    )
+    when = ("--now", "2026-01-01T12:00:00Z")
+    done = call("scan", "-f", file, "--complete", "-o", "json", *when, *more)
 
     assert done.returncode == 0, done.stderr
     found = ScanShape.model_validate_json(done.stdout).findings

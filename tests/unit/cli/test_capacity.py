@@ -3,9 +3,6 @@
 import gzip
 import io
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -20,22 +17,16 @@ from clusteraudit.report.capacity_shapes import CapacityShape
 from clusteraudit.report.resource import Spec
 from clusteraudit.report.status import View, status
 from clusteraudit.rules.catalogue import catalogue
+from support import cli
 from support.capacity import GPU, asked, machine, pod
 from support.clusters import EVERYTHING, audit_of
 from support.model import cluster_of
 
-ROOT = Path(__file__).resolve().parents[3]
-SNAPSHOT = ROOT / "dev/demo/cluster.jsonl"
+SNAPSHOT = cli.ROOT / "dev/demo/cluster.jsonl"
 
 
-def call(*arguments: str | Path, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [sys.executable, "-m", "clusteraudit", "capacity", *map(str, arguments)],
-        input=stdin,
-        capture_output=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "operator")},
-        check=False,
-    )
+def call(*arguments: str | Path, stdin: bytes = b"") -> cli.Done:
+    return cli.call("capacity", *arguments, stdin=stdin)
 
 
 def told(*arguments: str | Path, stdin: bytes = b"") -> CapacityShape:
@@ -78,7 +69,7 @@ def test_the_bundled_snapshot() -> None:
 
 
 def test_the_schema_in_the_docs_is_that_of_the_output() -> None:
-    schema = json.loads((ROOT / "docs/schema/capacity.json").read_text())
+    schema = json.loads((cli.ROOT / "docs/schema/capacity.json").read_text())
     report = json.loads(call("-f", SNAPSHOT, "-o", "json").stdout)
     assert set(schema["properties"]) == set(report)
     causes = schema["$defs"]["CauseShape"]["properties"]

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -16,21 +15,9 @@ from clusteraudit.model import build
 from clusteraudit.report.shapes import ScanShape
 from clusteraudit.rules.catalogue import catalogue
 from clusteraudit.sources.files import UnreadableError, gather
+from support.cli import ROOT, Done, call, spawn
 
-ROOT = Path(__file__).resolve().parents[3]
 SNAPSHOT = ROOT / "dev/demo/cluster.jsonl"
-
-
-def call(
-    *arguments: str | Path, stdin: bytes = b"", env: Mapping[str, str] | None = None
-) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [sys.executable, "-m", "clusteraudit", *map(str, arguments)],
-        input=stdin,
-        capture_output=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "operator"), **(env or {})},
-        check=False,
-    )
 
 
 def scanned(*arguments: str | Path, stdin: bytes = b"") -> ScanShape:
@@ -39,7 +26,7 @@ def scanned(*arguments: str | Path, stdin: bytes = b"") -> ScanShape:
     return ScanShape.model_validate_json(done.stdout)
 
 
-def error_of(done: subprocess.CompletedProcess[bytes]) -> str:
+def error_of(done: Done) -> str:
     text = done.stderr.decode()
     assert "Traceback" not in text
     assert 1 <= len(text.strip().splitlines()) <= 2, text
@@ -293,6 +280,25 @@ def test_the_table_reads_from_cause_to_effect() -> None:
     effect = next(i for i, line in enumerate(lines) if "causes  HIGH  CMP102" in line)
     assert cause < effect
     assert "score" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin"),
+    [
+        (("scan", "-f", SNAPSHOT), b""),
+        (("scan", "-f", SNAPSHOT, "-o", "yaml"), b""),
+        (("scan", "-f", "-"), b'{"kind":'),
+        (("scan", "--nothing"), b""),
+        (("explain", "-f", SNAPSHOT, "shop/nobody"), b""),
+        (("rules", "CMP101"), b""),
+        (("version",), b""),
+    ],
+)
+def test_a_process_of_its_own_says_the_same(
+    arguments: tuple[str | Path, ...], stdin: bytes
+) -> None:
+    here, own = call(*arguments, stdin=stdin), spawn(*arguments, stdin=stdin)
+    assert (here.returncode, here.stderr, here.stdout) == (own.returncode, own.stderr, own.stdout)
 
 
 def test_a_reader_that_leaves_is_no_fault() -> None:

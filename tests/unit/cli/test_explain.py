@@ -15,9 +15,10 @@ from clusteraudit.model.build import Manifest
 from clusteraudit.report.explain import ExplainShape, explain
 from clusteraudit.report.inputs import Origin, inputs
 from clusteraudit.simulate import schedule
+from support.cli import ROOT, call
 from support.clusters import changes_of
 from support.placing import cluster_of, pod_of
-from unit.cli.test_commands import ROOT, SNAPSHOT, call, error_of
+from unit.cli.test_commands import SNAPSHOT, error_of
 
 DOCS = ROOT / "docs/explain.md"
 TAINTS = [{"key": "dedicated", "value": "db", "effect": "NoSchedule"}]

@@ -23,9 +23,10 @@ from clusteraudit.cli import output
 from clusteraudit.cli.output import Format, machine, plain
 from clusteraudit.model.printable import LONGEST
 from support import hostile
+from support.cli import ROOT, call
 
-ROOT = Path(__file__).resolve().parents[3]
-ENV = {**os.environ, "PYTHONPATH": str(ROOT / "operator"), "COLUMNS": "120"}
+WIDE = {"COLUMNS": "120"}
+ENV = {**os.environ, "PYTHONPATH": str(ROOT / "operator"), **WIDE}
 COMMANDS = (
     ("scan",),
     ("capacity", "--by", "node"),
@@ -47,8 +48,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def told(*arguments: str | Path) -> str:
     """All that a command says; its lines are ours and there is nothing else in it."""
-    command = [sys.executable, "-m", "clusteraudit", *map(str, arguments)]
-    done = subprocess.run(command, env=ENV, capture_output=True, check=False)
+    done = call(*arguments, env=WIDE)
     assert done.returncode == 0, done.stderr
     for text in (done.stdout.decode(), done.stderr.decode()):
         assert text.replace("\n", "").isprintable(), strange(text)
@@ -116,10 +116,7 @@ def _read(descriptor: int) -> bytes:
 
 @pytest.mark.parametrize("order", hostile.ORDERS[:11])
 def test_an_error_repeats_no_order(order: str) -> None:
-    command = [sys.executable, "-m", "clusteraudit", "explain", "-f", "-", f"shop/{order}"]
-    done = subprocess.run(
-        command, env=ENV, capture_output=True, check=False, input=b'{"kind":"Node"}'
-    )
+    done = call("explain", "-f", "-", f"shop/{order}", stdin=b'{"kind":"Node"}', env=WIDE)
 
     assert done.returncode == 2
     assert done.stderr.decode().replace("\n", "").isprintable()
