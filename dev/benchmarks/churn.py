@@ -15,6 +15,7 @@ import cProfile
 import gc
 import os
 import pstats
+import sys
 import time
 from dataclasses import replace
 from functools import partial
@@ -138,13 +139,17 @@ def _tell(name: str, seconds: Sequence[float], changes: int) -> None:
 def _hour(live: Callable[[], object]) -> None:
     """What is resident while an hour's changes pass, and how it grows in the second half."""
     samples: list[Memory] = []
+    blocks: list[int] = []
     for past in range(0, _SECONDS, WINDOW):
         live()
         if past % _SAMPLED == 0:
             samples.append(replace(memory(os.getpid()), at=float(past)))
+            blocks.append(sys.getallocatedblocks())
     told = ", ".join(f"{one.resident / MIB:.1f}" for one in samples[:: len(samples) // 10])
     slope = Sampler(os.getpid(), samples=samples).slope() / MIB
     print(f"an hour  {told} MiB; in its second half {slope:+.1f} MiB an hour", flush=True)
+    counts = ", ".join(str(one) for one in blocks[:: len(blocks) // 10])
+    print(f"objects  {counts} blocks of the interpreter's", flush=True)
 
 
 def _arguments() -> argparse.Namespace:

@@ -133,6 +133,9 @@ async def _start(run: Run) -> Figures:
         "rssMib": round(held.resident / MIB, 1),
         "pssMib": round(held.shared_out / MIB, 1),
         "series": len(samples),
+        "serverMib": {
+            name: round(memory(run.stand.pid(name)).resident / MIB) for name in (ETCD, API_SERVER)
+        },
         "stall": _stall(samples),
         "auditCpuSeconds": round(samples["cluster_audit_operator_last_audit_cpu_seconds"], 3),
     }
@@ -180,6 +183,12 @@ def _difference(after: dict[str, float], before: dict[str, float]) -> dict[str, 
     return {name: value for name, value in spent.items() if value > 0.05}
 
 
+def _by_part(samples: dict[str, float]) -> dict[str, float]:
+    """CPU time as the operator itself tells it."""
+    name = "cluster_audit_operator_cpu_seconds_total"
+    return {one: value for one, value in samples.items() if one.startswith(name)}
+
+
 def _grown(name: str, before: dict[str, float], after: dict[str, float]) -> float:
     return total(after, name) - total(before, name)
 
@@ -199,6 +208,7 @@ async def _churn(run: Run) -> Figures:
         "aim": RATE,
         "cpuShare": round((cpu_seconds(run.pid) - cpu) / took, 4),
         "cpuByThread": _difference(cpu_of_threads(run.pid), threads),
+        "cpuByPart": _difference(_by_part(after), _by_part(before)),
         "serverCpuShare": {
             name: round((cpu_seconds(run.stand.pid(name)) - spent) / took, 3)
             for name, spent in servers.items()
