@@ -545,17 +545,23 @@ async def test_while_the_server_is_down_a_single_probe_goes_out() -> None:
         assert session.peak == 1
 
 
-async def test_a_connection_that_breaks_again_and_again_is_not_made_in_a_circle(
-    server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The server is there, by the probe: it is not the gate that makes it wait."""
-    waits: list[int] = []
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Failures in a row for each pause, which is short."""
+    asked: list[int] = []
 
     def backoff(failures: int, _: object) -> float:
-        waits.append(failures)
+        asked.append(failures)
         return 0.01
 
     monkeypatch.setattr(pauses, "backoff", backoff)
+    return asked
+
+
+async def test_a_connection_that_breaks_again_and_again_is_not_made_in_a_circle(
+    server: Server, waits: list[int]
+) -> None:
+    """The server is there, by the probe: it is not the gate that makes it wait."""
     server.on(PODS, streams(*initial("a")), aborts)
     async with following(server) as (_, informer):
         await until(lambda: len(waits) >= 5)
@@ -571,15 +577,8 @@ async def test_everybody_knows_who_asks(server: Server) -> None:
 
 
 async def test_a_watch_that_always_ends_at_once_is_not_asked_for_in_a_circle(
-    server: Server, monkeypatch: pytest.MonkeyPatch
+    server: Server, waits: list[int]
 ) -> None:
-    waits: list[int] = []
-
-    def backoff(failures: int, _: object) -> float:
-        waits.append(failures)
-        return 0.01
-
-    monkeypatch.setattr(pauses, "backoff", backoff)
     server.on(PODS, streams(*initial("a")), streams())
     async with following(server):
         await until(lambda: len(waits) >= 5)
