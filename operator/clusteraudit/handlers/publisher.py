@@ -136,9 +136,10 @@ class Publisher:
         return min([await self._attend(one, self.result) for one in known], default=HEARTBEAT)
 
     async def _attend(self, report: Known, result: AuditResult) -> float:
+        if self._may(report.name):
+            await self._look_again(report)
         if not self._may(report.name):
             return self._retries.wait(report.name)
-        await self._look_again(report)
         wait = self._wait(report)
         return wait if wait > 0 else await self._publish(report, result)
 

@@ -1,11 +1,13 @@
 """What was refused is tried again at the server's pace, whatever happens meanwhile."""
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
 
+from clusteraudit.handlers import publisher
 from clusteraudit.handlers.publisher import Publisher
 from clusteraudit.handlers.retries import Retries
 from clusteraudit.kube.errors import ApiError, UnreachableError
@@ -99,6 +101,24 @@ async def test_news_do_not_make_a_publisher_ask_before_its_time(clock: Clock) ->
     assert life.publisher.writes == 1
 
 
+async def test_a_report_that_cannot_be_read_again_is_not_written_before_its_time(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    life = Life(api := Api())
+    life.publisher._retries = Retries(clock)
+    await life.due(STORY[0])
+
+    async def refused(*_: object) -> None:
+        raise ApiError(429, "slow down", 20)
+
+    monkeypatch.setattr(publisher, "stored_status", refused)
+    life.publisher.touched("cluster", "99")
+    life.publisher._last["cluster"] = replace(life.publisher._last["cluster"], at=-1e9)
+    await life.due(STORY[1])
+    assert len(api.statuses) == 1
+    assert life.publisher._retries.wait("cluster") == 20
+
+
 async def test_what_is_to_be_said_at_the_end_does_not_wait(clock: Clock) -> None:
     api = Busy()
     life = Life(api)
@@ -109,7 +129,7 @@ async def test_what_is_to_be_said_at_the_end_does_not_wait(clock: Clock) -> None
     assert len(api.statuses) == 1
 
 
-async def finish(publisher: Publisher) -> None:
+async def finish(publishing: Publisher) -> None:
     """As when the operator is stopped."""
-    publisher._ending.set()
-    await publisher._publish_due()
+    publishing._ending.set()
+    await publishing._publish_due()
