@@ -7,7 +7,7 @@ from typing import TypeVar
 from clusteraudit.kube.errors import ApiError
 
 T = TypeVar("T")
-ATTEMPTS = 10
+RETRIES = 10
 """As many as client-go makes (`rest.Request`, `maxRetries`)."""
 
 
@@ -16,7 +16,7 @@ async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
 
     Raises what the last attempt raises.
     """
-    for _ in range(ATTEMPTS - 1):
+    for _ in range(RETRIES):
         try:
             return await ask()
         except ApiError as error:

@@ -29,7 +29,8 @@ class Reader:
         self.generation = 0
         self._sink = sink
         self._decode = Decoding(resource.document)
-        self._told = msgspec.json.Decoder(_Told[resource.document])  # type: ignore[name-defined]
+        told = _Told[resource.document]  # type: ignore[name-defined] # a type known at run time
+        self._told = msgspec.json.Decoder(told)
 
     def take(self, event: Event) -> None:
         """What a watch says of an object; raises BrokenWatchError if it is about none."""

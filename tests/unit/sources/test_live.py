@@ -3,7 +3,7 @@
 import pytest
 
 from clusteraudit.kube.errors import ApiError
-from clusteraudit.kube.patience import ATTEMPTS
+from clusteraudit.kube.patience import RETRIES
 from clusteraudit.kube.session import Session
 from clusteraudit.sources.gather import Gathering
 from clusteraudit.sources.live import read
@@ -40,8 +40,8 @@ async def test_who_asks_for_time_gets_it() -> None:
 
 
 async def test_who_goes_on_to_ask_for_time_is_told_of() -> None:
-    busy = [refuses(429, f"slow down {number}", **LATER) for number in range(ATTEMPTS + 1)]
-    with pytest.raises(ApiError, match=f"slow down {ATTEMPTS - 1}"):
+    busy = [refuses(429, f"slow down {number}", **LATER) for number in range(RETRIES + 2)]
+    with pytest.raises(ApiError, match=f"slow down {RETRIES}"):
         await reading(*busy)
 
 
