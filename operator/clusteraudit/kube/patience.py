@@ -1,6 +1,7 @@
 """Asking again where the server asks for time: what a command does, which has no next round."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -11,10 +12,10 @@ RETRIES = 10
 """As many as client-go makes (`rest.Request`, `maxRetries`)."""
 
 
-async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
+async def patiently(ask: Callable[[], Awaitable[T]], told: Callable[[float], None]) -> T:
     """The answer; who answers with `Retry-After` is asked again then, whatever the refusal.
 
-    Raises what the last attempt raises.
+    `told` hears each second how many are left. Raises what the last attempt raises.
     """
     for _ in range(RETRIES):
         try:
@@ -22,5 +23,12 @@ async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
         except ApiError as error:
             if error.retry_after is None:
                 raise
-            await asyncio.sleep(error.retry_after)
+            await _pause(error.retry_after, told)
     return await ask()
+
+
+async def _pause(seconds: float, told: Callable[[float], None]) -> None:
+    ends = time.monotonic() + seconds
+    while (left := ends - time.monotonic()) > 0:
+        told(left)
+        await asyncio.sleep(min(1.0, left))

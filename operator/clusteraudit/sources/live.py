@@ -42,8 +42,9 @@ async def read(session: Session, into: Intake, progress: Progress) -> None:
             except NotFoundError:
                 unserved.append(resource.kind)
 
-    served, name = await patiently(lambda: version(session)), session.credentials.name
-    found = await patiently(lambda: groups(session))
+    told = _told(into, progress)
+    served, name = await patiently(lambda: version(session), told), session.credentials.name
+    found = await patiently(lambda: groups(session), told)
     await _all(one(resource) for resource in (*WATCHED, *POLLED))
     polled = {resource.kind for resource in POLLED}
     refused = {*forbidden, *unserved}
@@ -74,9 +75,10 @@ async def _list(session: Session, resource: Resource, into: Intake, progress: Pr
     """All pages of a kind; a token that expired means to begin again, which changes nothing."""
     params = {"limit": str(PAGE)}
     into.begin(resource.kind)
+    told = _told(into, progress)
     while True:
         try:
-            page = await _page(session, resource, params)
+            page = await _page(session, resource, params, told)
         except GoneError:
             params = {"limit": str(PAGE)}
             into.begin(resource.kind)
@@ -89,7 +91,14 @@ async def _list(session: Session, resource: Resource, into: Intake, progress: Pr
         params["continue"] = page.metadata.continue_
 
 
-async def _page(session: Session, resource: Resource, params: Mapping[str, str]) -> Page:
+async def _page(
+    session: Session, resource: Resource, params: Mapping[str, str], told: Callable[[float], None]
+) -> Page:
     where = path(resource.api_version, resource.plural)
     accept = _PARTIAL if resource.metadata_only else JSON
-    return await patiently(lambda: session.get(where, Page, params, accept))
+    return await patiently(lambda: session.get(where, Page, params, accept), told)
+
+
+def _told(into: Intake, progress: Progress) -> Callable[[float], None]:
+    """Progress while the server asks for time."""
+    return lambda left: progress(f"the cluster, in {left:.0f} s as it asks", into.read)

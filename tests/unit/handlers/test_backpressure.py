@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from clusteraudit.handlers import operator
 from clusteraudit.handlers.logs import WAITING, Writer
 from clusteraudit.kube.session import Session
 from clusteraudit.sources.informer import Informer
@@ -154,3 +155,21 @@ async def test_a_slow_server_is_asked_for_a_few_lists_at_a_time(at_once: int) ->
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         assert most == at_once
+
+
+async def test_watches_begin_over_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[tuple[float, float]] = []
+
+    def lot(least: float, most: float) -> float:
+        drawn.append((least, most))
+        return 0.0
+
+    monkeypatch.setattr("random.uniform", lot)
+    begun = asyncio.Event()
+
+    async def work() -> None:
+        begun.set()
+
+    await operator._some_time_soon(work)
+    assert begun.is_set()
+    assert drawn == [(0, 1.0)]

@@ -3,7 +3,7 @@
 import pytest
 
 from clusteraudit.kube.errors import ApiError
-from clusteraudit.kube.patience import RETRIES
+from clusteraudit.kube.patience import RETRIES, patiently
 from clusteraudit.kube.session import Session
 from clusteraudit.sources.gather import Gathering
 from clusteraudit.sources.live import read
@@ -43,6 +43,20 @@ async def test_who_goes_on_to_ask_for_time_is_told_of() -> None:
     busy = [refuses(429, f"slow down {number}", **LATER) for number in range(RETRIES + 2)]
     with pytest.raises(ApiError, match=f"slow down {RETRIES}"):
         await reading(*busy)
+
+
+async def test_who_waits_hears_how_long_it_takes() -> None:
+    left: list[float] = []
+    answers = iter([ApiError(429, "slow down", 1.2)])
+
+    async def ask() -> str:
+        for error in answers:
+            raise error
+        return "fine"
+
+    assert await patiently(ask, left.append) == "fine"
+    assert 0 < left[0] <= 1.2
+    assert left == sorted(left, reverse=True)
 
 
 async def test_a_refusal_that_names_no_time_is_one() -> None:
