@@ -51,6 +51,7 @@ class Elector:
         self._clock = clock
         self._rng = random.Random()
         self._turn = asyncio.Lock()
+        self._attempt: asyncio.Future[None] | None = None
         self._sight: Sight | None = None
         self._renewed: float | None = None
         self._trouble = ""
@@ -62,10 +63,14 @@ class Elector:
         return since is not None and self._clock() < since + self._timing.deadline
 
     async def run(self) -> None:
-        """Try to get it, then to keep it, until cancelled."""
+        """Try to get it, then to keep it, until cancelled.
+
+        An attempt under way is not cut off: the server may have heard it, and `release` writes over
+        what came of it.
+        """
         while True:
-            async with self._turn:
-                await self._try()
+            self._attempt = asyncio.ensure_future(self._in_turn())
+            await asyncio.shield(self._attempt)
             now, chance = self._clock(), self._rng.random()
             await asyncio.sleep(lease.pause(self._sight, self._identity, self._timing, now, chance))
 
@@ -79,12 +84,26 @@ class Elector:
     async def release(self) -> None:
         """Leave it to whoever comes next; nothing if we do not hold it."""
         async with self._turn:
-            sight, held = self._sight, self.held
-            self._renewed = None
-            if held and sight is not None:
+            held, self._renewed = self.held, None
+            if held:
                 with contextlib.suppress(ApiError, UnreachableError):
-                    await self._write(sight, lease.released(sight, _now()))
-                    _log.info("the lease is released")
+                    await self._give_back()
+
+    async def _give_back(self) -> None:
+        """Over what was seen last; or over what is there, if a renewal lost its reply."""
+        with contextlib.suppress(ConflictError):
+            return await self._empty()
+        await self._read()
+        return await self._empty()
+
+    async def _empty(self) -> None:
+        if self._sight is not None and self._sight.holder == self._identity:
+            await self._write(self._sight, lease.released(self._sight, _now()))
+            _log.info("the lease is released")
+
+    async def _in_turn(self) -> None:
+        async with self._turn:
+            await self._try()
 
     async def _try(self) -> None:
         """One attempt; whatever comes of it, the next one follows."""

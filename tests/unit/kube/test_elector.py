@@ -1,5 +1,6 @@
 """Candidates for one Lease: never two at once, whatever is lost, late or frozen."""
 
+import asyncio
 import json
 import random
 from typing import Any
@@ -24,6 +25,8 @@ class Api:
         self.fault: Exception | None = None
         self.lost = False
         """Whether the next reply gets lost after the write was done."""
+        self.slow: asyncio.Event | None = None
+        """Until it is set, the reply to a write that was done is on its way."""
 
     async def send(self, verb: str, path: str, *, body: bytes = b"", **_: object) -> bytes:
         if self.fault:
@@ -45,6 +48,8 @@ class Api:
         if self.lost:
             self.lost = False
             raise UnreachableError("broke the connection off")
+        if self.slow:
+            await self.slow.wait()
         return self._said(path)
 
     def _said(self, path: str) -> bytes:
@@ -122,6 +127,44 @@ async def test_what_is_released_is_taken_at_once(world: World) -> None:
     assert world.holders() == [1]
     await first.release()
     assert world.holders() == [1], "who does not hold it has nothing to release"
+
+
+async def test_it_is_released_though_the_last_renewal_lost_its_reply(world: World) -> None:
+    first, _ = world.candidates
+    await first._try()
+    world.api.lost = True
+    await first._try()
+    await first.release()
+    assert world.api.spec["holderIdentity"] == ""
+
+
+async def test_what_another_took_meanwhile_is_not_released(world: World) -> None:
+    first, second = world.candidates
+    await first._try()
+    await second._try()
+    world.now = TIMING.deadline - 1
+    stolen = json.loads(world.api._said(""))
+    stolen["spec"]["holderIdentity"] = "b"
+    await world.api.send("PUT", "", body=json.dumps(stolen).encode())
+    await first.release()
+    assert world.api.spec["holderIdentity"] == "b"
+
+
+async def test_a_renewal_under_way_ends_before_the_lease_is_released(world: World) -> None:
+    first, _ = world.candidates
+    await first._try()
+    world.api.slow = asyncio.Event()
+    work = asyncio.create_task(first.run())
+    while world.api.version < 2:
+        await asyncio.sleep(0)
+    work.cancel()
+    await asyncio.gather(work, return_exceptions=True)
+    ending = asyncio.create_task(first.release())
+    await asyncio.sleep(0)
+    world.api.slow.set()
+    await ending
+    assert world.api.writers == ["a", "a", ""]
+    assert world.holders() == []
 
 
 async def test_the_holder_renews_without_reading_and_finds_what_it_missed(world: World) -> None:
