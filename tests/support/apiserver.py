@@ -135,7 +135,12 @@ def initial(*names: str, version: int = 5) -> list[dict[str, Any]]:
     return [*(event("ADDED", pod(name)) for name in names), mark(version, end=True)]
 
 
-def page(names: Iterable[str], token: str = "") -> dict[str, Any]:
+def page(names: Iterable[str], token: str = "", version: int = 5) -> dict[str, Any]:
     """A page of a list."""
-    meta = {"resourceVersion": "5", "continue": token}
+    meta = {"resourceVersion": str(version), "continue": token}
     return {"metadata": meta, "items": [pod(name) for name in names]}
+
+
+def lists(*names: str, version: int = 5) -> Answer:
+    """A whole list, in a single page."""
+    return says(page(names, version=version))

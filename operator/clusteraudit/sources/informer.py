@@ -62,7 +62,7 @@ class Informer:
         """Shared by all kinds: how many lists may be under way."""
         self._version = ""
         """Of what was taken last; none before a list is whole."""
-        self._streaming = True
+        self._streaming = False
 
     @property
     def settled(self) -> bool:
@@ -148,7 +148,11 @@ class Informer:
         self._tell(synced=True, forbidden=False, served=True, reason="", relists=relists)
 
     async def _listed(self) -> str:
-        """Take all that is there; the version as of which it is so."""
+        """Take all that is there; the version as of which it is so.
+
+        In pages, which the server makes in half of the time; if one was asked for too late, from
+        then on by a stream, which cannot expire (docs/decisions/0008).
+        """
         if self._streaming:
             try:
                 return await self._stream_list()
@@ -156,7 +160,11 @@ class Informer:
                 if error.status not in _NO_STREAM:
                     raise
                 self._streaming = False
-        return await self._page_list()
+        try:
+            return await self._page_list()
+        except GoneError:
+            self._streaming = True
+            raise
 
     async def _stream_list(self) -> str:
         """Watch from the beginning until the bookmark that says that all has come."""

@@ -19,7 +19,7 @@ from clusteraudit.handlers.logs import WAITING, Writer
 from clusteraudit.kube.session import Session
 from clusteraudit.sources.informer import Informer
 from clusteraudit.sources.resources import WATCHED, path
-from support.apiserver import Answer, mark, serving, streams
+from support.apiserver import Answer, lists, serving, streams
 from support.credentials import Credentials
 
 
@@ -133,20 +133,20 @@ async def test_a_slow_server_is_asked_for_a_few_lists_at_a_time(at_once: int) ->
         def slowly(answer: Answer) -> Answer:
             async def handle(request: web.Request) -> web.StreamResponse:
                 nonlocal under_way, most
-                under_way += "sendInitialEvents" in request.query
+                under_way += "limit" in request.query
                 most = max(most, under_way)
                 await asyncio.wait([asyncio.create_task(release.wait())], timeout=0.1)
-                under_way -= "sendInitialEvents" in request.query
+                under_way -= "limit" in request.query
                 return await answer(request)
 
             return handle
 
         for one in WATCHED:
-            listed = slowly(streams(mark(5, end=True), then="silence"))
-            server.on(path(one.api_version, one.plural), listed)
-        lists = asyncio.Semaphore(at_once)
+            where = path(one.api_version, one.plural)
+            server.on(where, slowly(lists()), streams(then="silence"))
+        turns = asyncio.Semaphore(at_once)
         async with Session(Credentials(server.url)) as session:
-            informers = [Informer(session, one, Nothing(), lists=lists) for one in WATCHED]
+            informers = [Informer(session, one, Nothing(), lists=turns) for one in WATCHED]
             tasks = [asyncio.create_task(one.run()) for one in informers]
             async with asyncio.timeout(120):
                 while not all(one.settled for one in informers):

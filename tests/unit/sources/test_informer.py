@@ -25,6 +25,7 @@ from support.apiserver import (
     aborts,
     event,
     initial,
+    lists,
     mark,
     page,
     pod,
@@ -96,17 +97,35 @@ def names(sink: Sink) -> set[str]:
     return set(sink.held)
 
 
-async def test_a_streaming_list_ends_with_its_mark_and_the_watch_goes_on(server: Server) -> None:
-    server.on(PODS, streams(*initial("a", "b")), streams(event("ADDED", pod("c")), then="silence"))
+async def test_a_list_in_pages_and_the_watch_goes_on_from_its_version(server: Server) -> None:
+    server.on(PODS, says(page(["a"], "more")), says(page(["b"])))
+    server.on(PODS, streams(event("ADDED", pod("c")), then="silence"))
     async with following(server) as (sink, informer):
         await until(lambda: names(sink) == {"a", "b", "c"})
     assert informer.state.synced
-    assert server.asked[0][1]["sendInitialEvents"] == "true"
-    assert server.asked[1][1]["resourceVersion"] == "5"
-    assert 240 <= int(server.asked[1][1]["timeoutSeconds"]) <= 300
+    assert server.asked[0][1] == {"limit": "500"}
+    assert server.asked[1][1] == {"limit": "500", "continue": "more"}
+    assert server.asked[2][1]["resourceVersion"] == "5"
+    assert 240 <= int(server.asked[2][1]["timeoutSeconds"]) <= 300
 
 
-async def test_a_list_cut_before_its_mark_begins_anew(server: Server) -> None:
+def expired(server: Server) -> None:
+    """The second page was asked for too late."""
+    server.on(PODS, says(page(["a", "old"], "more")), refuses(410))
+
+
+async def test_after_a_page_that_expired_the_list_is_a_stream(server: Server) -> None:
+    expired(server)
+    server.on(PODS, streams(*initial("a", "b")), streams(event("ADDED", pod("c")), then="silence"))
+    async with following(server) as (sink, informer):
+        await until(lambda: names(sink) == {"a", "b", "c"})
+    assert informer.state.relists == 0
+    assert server.asked[2][1]["sendInitialEvents"] == "true"
+    assert server.asked[3][1]["resourceVersion"] == "5"
+
+
+async def test_a_stream_cut_before_its_mark_begins_anew(server: Server) -> None:
+    expired(server)
     half = [event("ADDED", pod("a")), event("ADDED", pod("ghost"))]
     server.on(PODS, streams(*half), streams(*initial("a")), streams(then="silence"))
     async with following(server) as (sink, informer):
@@ -115,29 +134,21 @@ async def test_a_list_cut_before_its_mark_begins_anew(server: Server) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 422])
-async def test_a_server_that_cannot_stream_lists_is_asked_in_pages(
+async def test_a_server_that_cannot_stream_lists_is_asked_for_pages_again(
     server: Server, status: int
 ) -> None:
-    pages = [says(page(["a", "b"], "more")), says(page(["c"]))]
-    server.on(PODS, refuses(status), *pages, streams(then="silence"))
-    async with following(server) as (sink, informer):
-        await until(lambda: informer.state.synced)
-        assert names(sink) == {"a", "b", "c"}
-    assert server.asked[2][1] == {"limit": "500", "continue": "more"}
-
-
-async def test_a_continue_token_that_expired_begins_anew(server: Server) -> None:
-    server.on(
-        PODS,
-        refuses(400),
-        says(page(["a", "old"], "more")),
-        refuses(410),
-        says(page(["a"])),
-        streams(then="silence"),
-    )
+    expired(server)
+    server.on(PODS, refuses(status), lists("a"), streams(then="silence"))
     async with following(server) as (sink, informer):
         await until(lambda: informer.state.synced)
         assert names(sink) == {"a"}
+
+
+async def test_a_watch_that_is_too_old_is_no_reason_to_stream(server: Server) -> None:
+    server.on(PODS, lists("a"), refuses(410), lists("a"), streams(then="silence"))
+    async with following(server):
+        await until(lambda: len(server.asked) == 4)
+    assert server.asked[2][1] == {"limit": "500"}
 
 
 @pytest.mark.parametrize("code", [410, 500, 504, 0])
@@ -147,9 +158,9 @@ async def test_any_error_event_means_a_new_list_and_what_is_gone_is_gone(
     error = event("ERROR", {"code": code, "message": "too old"})
     server.on(
         PODS,
-        streams(*initial("a", "b")),
+        lists("a", "b"),
         streams(error),
-        streams(*initial("b")),
+        lists("b"),
         streams(then="silence"),
     )
     async with following(server) as (sink, informer):
@@ -160,9 +171,9 @@ async def test_any_error_event_means_a_new_list_and_what_is_gone_is_gone(
 async def test_a_watch_that_is_gone_means_a_new_list(server: Server) -> None:
     server.on(
         PODS,
-        streams(*initial("a", "b")),
+        lists("a", "b"),
         refuses(410),
-        streams(*initial("b")),
+        lists("b"),
         streams(then="silence"),
     )
     async with following(server) as (sink, _):
@@ -172,7 +183,7 @@ async def test_a_watch_that_is_gone_means_a_new_list(server: Server) -> None:
 async def test_a_silent_watch_is_taken_up_where_it_stopped(server: Server) -> None:
     server.on(
         PODS,
-        streams(*initial("a")),
+        lists("a"),
         streams(event("ADDED", pod("b", 8)), then="silence"),
         streams(event("ADDED", pod("c", 9)), then="silence"),
     )
@@ -184,7 +195,7 @@ async def test_a_silent_watch_is_taken_up_where_it_stopped(server: Server) -> No
 async def test_a_line_cut_in_the_middle_is_not_taken(server: Server) -> None:
     server.on(
         PODS,
-        streams(*initial("a")),
+        lists("a"),
         streams(event("ADDED", pod("b", 8)), b'{"type": "DELETED", "obj', then="abort"),
         streams(event("DELETED", pod("a", 9)), then="silence"),
     )
@@ -195,9 +206,9 @@ async def test_a_line_cut_in_the_middle_is_not_taken(server: Server) -> None:
 async def test_what_is_no_event_means_a_new_list(server: Server) -> None:
     server.on(
         PODS,
-        streams(*initial("a")),
+        lists("a"),
         streams(b"<html>\n"),
-        streams(*initial("a", "b")),
+        lists("a", "b"),
         streams(then="silence"),
     )
     async with following(server) as (sink, _):
@@ -205,11 +216,11 @@ async def test_what_is_no_event_means_a_new_list(server: Server) -> None:
 
 
 async def test_an_object_that_cannot_be_read_is_skipped_and_no_longer_held(server: Server) -> None:
-    bad = {"metadata": {"name": "a", "namespace": "n"}, "spec": {"containers": "none"}}
+    bad = pod("a", containers="none")
     worse = pod("c", containers=[{"name": "x", "resources": {"requests": {"cpu": "1K"}}}])
     server.on(
         PODS,
-        streams(*initial("a", "b")),
+        lists("a", "b"),
         streams(
             event("MODIFIED", bad),
             event("ADDED", worse),
@@ -227,9 +238,9 @@ async def test_an_object_that_cannot_be_read_is_skipped_and_no_longer_held(serve
 async def test_a_bookmark_of_an_odd_version_means_a_new_list(server: Server, odd: object) -> None:
     server.on(
         PODS,
-        streams(*initial("a", "b")),
+        lists("a", "b"),
         streams(event("BOOKMARK", {"metadata": {"resourceVersion": odd}}), then="silence"),
-        streams(*initial("b")),
+        lists("b"),
         streams(then="silence"),
     )
     async with following(server) as (sink, _):
@@ -240,9 +251,9 @@ async def test_an_event_that_comes_late_means_a_new_list(server: Server) -> None
     late = [event("MODIFIED", pod("a", 9)), event("DELETED", pod("b", 8))]
     server.on(
         PODS,
-        streams(*initial("a", "b")),
+        lists("a", "b"),
         streams(*late, then="silence"),
-        streams(*initial("a")),
+        lists("a"),
         streams(then="silence"),
     )
     async with following(server) as (sink, informer):
@@ -252,7 +263,7 @@ async def test_an_event_that_comes_late_means_a_new_list(server: Server) -> None
 
 async def test_an_event_that_comes_twice_changes_nothing(server: Server) -> None:
     twice = event("ADDED", pod("b", 8))
-    server.on(PODS, streams(*initial("a")), streams(twice, twice, then="silence"))
+    server.on(PODS, lists("a"), streams(twice, twice, then="silence"))
     async with following(server) as (sink, informer):
         await until(lambda: names(sink) == {"a", "b"})
         assert informer.state.relists == 0
@@ -262,9 +273,9 @@ async def test_a_watch_of_which_nothing_is_heard_at_all_means_a_new_list(server:
     """A server that was restored takes a version that it never gave, and is silent for ever."""
     server.on(
         PODS,
-        streams(*initial("a", "ghost", version=10**6)),
+        lists("a", "ghost", version=10**6),
         streams(then="silence"),
-        streams(*initial("a")),
+        lists("a"),
         streams(mark(7), then="silence"),
     )
     async with following(server, silence=0.1) as (sink, _):
@@ -273,14 +284,14 @@ async def test_a_watch_of_which_nothing_is_heard_at_all_means_a_new_list(server:
 
 async def test_a_server_that_was_gone_is_listed_anew(server: Server) -> None:
     server.on(PROBE, aborts)
-    server.on(PODS, streams(*initial("a", "ghost")), aborts, aborts, streams(*initial("a")))
+    server.on(PODS, lists("a", "ghost"), aborts, aborts, lists("a"))
     async with following(server) as (sink, _):
         await until(lambda: names(sink) == {"a"})
 
 
 async def test_who_waited_while_the_server_was_gone_lists_anew_too(server: Server) -> None:
-    server.on(PODS, streams(*initial("a", "ghost")), streams(mark(7)), streams(mark(8)))
-    server.on(PODS, streams(*initial("a")), streams(then="silence"))
+    server.on(PODS, lists("a", "ghost"), streams(mark(7)), streams(mark(8)))
+    server.on(PODS, lists("a"), streams(then="silence"))
     async with following(server) as (sink, informer):
         await until(lambda: informer.state.synced)
         informer._source._session.gate.outages += 1
@@ -291,7 +302,7 @@ async def test_a_version_that_the_server_goes_on_to_refuse_means_a_new_list(
     server: Server,
 ) -> None:
     no = refuses(500, "resourceVersion: Invalid value")
-    server.on(PODS, streams(*initial("a", "b")), no, no, streams(*initial("b")))
+    server.on(PODS, lists("a", "b"), no, no, lists("b"))
     server.on(PODS, streams(then="silence"))
     async with following(server) as (sink, _):
         await until(lambda: names(sink) == {"b"})
@@ -311,9 +322,9 @@ async def test_a_version_that_the_server_goes_on_to_refuse_means_a_new_list(
 async def test_no_line_of_a_watch_ends_it(server: Server, line: bytes) -> None:
     server.on(
         PODS,
-        streams(*initial("a", "b")),
+        lists("a", "b"),
         streams(line),
-        streams(*initial("b")),
+        lists("b"),
         streams(then="silence"),
     )
     async with following(server) as (sink, _):
@@ -324,15 +335,15 @@ async def test_a_line_without_an_end_is_given_up(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wire, "_LONGEST_LINE", 10_000)
-    server.on(PODS, streams(*initial("a", "b")), streams(b"x" * 20_000, then="silence"))
-    server.on(PODS, streams(*initial("b")), streams(then="silence"))
+    server.on(PODS, lists("a", "b"), streams(b"x" * 20_000, then="silence"))
+    server.on(PODS, lists("b"), streams(then="silence"))
     async with following(server) as (sink, _):
         await until(lambda: names(sink) == {"b"})
 
 
 async def test_a_404_of_what_is_served_is_no_proof_that_there_is_none(server: Server) -> None:
     server.on("/api/v1", says({"resources": [{"name": "pods"}]}))
-    server.on(PODS, streams(*initial("a")), refuses(404), refuses(404), refuses(404))
+    server.on(PODS, lists("a"), refuses(404), refuses(404), refuses(404))
     async with following(server) as (sink, informer):
         await until(lambda: informer.state.reason.startswith("Refused"))
         assert names(sink) == {"a"}
@@ -363,7 +374,7 @@ async def test_what_could_not_be_read_and_is_gone_is_told_so(server: Server) -> 
             if row is None:
                 gone.append(name)
 
-    server.on(PODS, streams(*initial("b")))
+    server.on(PODS, lists("b"))
     server.on(PODS, streams(event("ADDED", bad), event("DELETED", bad), then="silence"))
     sink = Noting()
     async with Session(Credentials(server.url)) as session:
@@ -376,14 +387,14 @@ async def test_what_could_not_be_read_and_is_gone_is_told_so(server: Server) -> 
 
 
 async def test_bookmarks_move_the_version_on(server: Server) -> None:
-    server.on(PODS, streams(*initial("a")), streams(mark(77)), streams(then="silence"))
+    server.on(PODS, lists("a"), streams(mark(77)), streams(then="silence"))
     async with following(server):
         await until(lambda: len(server.asked) == 3)
     assert server.asked[2][1]["resourceVersion"] == "77"
 
 
 async def test_forbidden_is_said_and_tried_again(server: Server) -> None:
-    server.on(PODS, refuses(403), streams(*initial("a")), streams(then="silence"))
+    server.on(PODS, refuses(403), lists("a"), streams(then="silence"))
     async with following(server) as (sink, informer):
         await until(lambda: informer.state.synced)
     assert [one.forbidden for one in sink.states] == [True, False]
@@ -391,7 +402,7 @@ async def test_forbidden_is_said_and_tried_again(server: Server) -> None:
 
 @pytest.mark.parametrize("status", [403, 404])
 async def test_a_single_refusal_is_no_answer(server: Server, status: int) -> None:
-    server.on(PODS, streams(*initial("a")), refuses(status), streams(then="silence"))
+    server.on(PODS, lists("a"), refuses(status), streams(then="silence"))
     async with following(server) as (sink, informer):
         await until(lambda: len(server.asked) == 3)
         assert names(sink) == {"a"}
@@ -401,21 +412,21 @@ async def test_a_single_refusal_is_no_answer(server: Server, status: int) -> Non
 
 
 async def test_a_right_that_is_taken_away_is_noticed(server: Server) -> None:
-    server.on(PODS, streams(*initial("a")), refuses(403))
+    server.on(PODS, lists("a"), refuses(403))
     async with following(server) as (_, informer):
         await until(lambda: informer.state.forbidden)
         assert not informer.state.synced
 
 
 async def test_an_api_that_is_not_served_is_empty(server: Server) -> None:
-    server.on(PODS, streams(*initial("a")), refuses(404))
+    server.on(PODS, lists("a"), refuses(404))
     async with following(server) as (sink, informer):
         await until(lambda: not informer.state.served)
         assert names(sink) == set()
 
 
 async def test_credentials_are_renewed_once_after_401(server: Server) -> None:
-    server.on(PODS, refuses(401), streams(*initial("a")), streams(then="silence"))
+    server.on(PODS, refuses(401), lists("a"), streams(then="silence"))
     async with following(server) as (sink, informer):
         await until(lambda: names(sink) == {"a"})
         assert isinstance(informer._source._session.credentials, Credentials)
@@ -436,14 +447,14 @@ async def test_credentials_are_renewed_once_after_401(server: Server) -> None:
 async def test_whatever_is_answered_it_goes_on(
     server: Server, fault: Callable[..., object]
 ) -> None:
-    server.on(PODS, fault, fault, streams(*initial("a")), streams(then="silence"))  # type: ignore[arg-type]
+    server.on(PODS, fault, fault, lists("a"), streams(then="silence"))  # type: ignore[arg-type]
     async with following(server) as (sink, _):
         await until(lambda: names(sink) == {"a"})
 
 
 async def test_it_waits_as_long_as_it_is_told_to(server: Server) -> None:
     told = says({"message": "slow down"}, 429, **{"Retry-After": "1"})
-    server.on(PODS, told, streams(*initial("a")), streams(then="silence"))
+    server.on(PODS, told, lists("a"), streams(then="silence"))
     start = time.monotonic()
     async with following(server) as (sink, _):
         await until(lambda: names(sink) == {"a"})
@@ -453,11 +464,10 @@ async def test_it_waits_as_long_as_it_is_told_to(server: Server) -> None:
 async def test_a_large_object_in_small_pieces_is_read_in_time(server: Server) -> None:
     large = pod("a")
     large["status"] = {"message": "x" * 3_000_000}
-    events = [event("ADDED", large), mark(5, end=True)]
-    server.on(PODS, streams(*events, chunk=4096), streams(then="silence"))
+    server.on(PODS, lists(), streams(event("ADDED", large), chunk=4096, then="silence"))
     start = time.process_time()
-    async with following(server) as (_, informer):
-        await until(lambda: informer.state.synced)
+    async with following(server) as (sink, _):
+        await until(lambda: "a" in sink.held)
     assert time.process_time() - start < 2
 
 
@@ -496,7 +506,7 @@ async def all_followed(session: Session) -> AsyncIterator[list[Informer]]:
 def watches(server: Server, *then: Answer) -> None:
     """Each kind has an empty list, and then that."""
     for one in WATCHED:
-        server.on(path(one.api_version, one.plural), streams(mark(5, end=True)), *then)
+        server.on(path(one.api_version, one.plural), lists(), *then)
 
 
 @pytest.mark.parametrize("then", ["end", "abort"])
@@ -562,7 +572,7 @@ async def test_a_connection_that_breaks_again_and_again_is_not_made_in_a_circle(
     server: Server, waits: list[int]
 ) -> None:
     """The server is there, by the probe: it is not the gate that makes it wait."""
-    server.on(PODS, streams(*initial("a")), aborts)
+    server.on(PODS, lists("a"), aborts)
     async with following(server) as (_, informer):
         await until(lambda: len(waits) >= 5)
         assert informer.state.reason.startswith("Unreachable")
@@ -570,7 +580,7 @@ async def test_a_connection_that_breaks_again_and_again_is_not_made_in_a_circle(
 
 
 async def test_everybody_knows_who_asks(server: Server) -> None:
-    server.on(PODS, streams(*initial("a")), streams(then="silence"))
+    server.on(PODS, lists("a"), streams(then="silence"))
     async with following(server) as (sink, _):
         await until(lambda: names(sink) == {"a"})
     assert all(agent.startswith("cluster-audit/") for agent in server.agents)
@@ -579,7 +589,7 @@ async def test_everybody_knows_who_asks(server: Server) -> None:
 async def test_a_watch_that_always_ends_at_once_is_not_asked_for_in_a_circle(
     server: Server, waits: list[int]
 ) -> None:
-    server.on(PODS, streams(*initial("a")), streams())
+    server.on(PODS, lists("a"), streams())
     async with following(server):
         await until(lambda: len(waits) >= 5)
     assert waits[:5] == [0, 1, 2, 3, 4]
@@ -619,7 +629,7 @@ async def test_a_long_list_keeps_nobody_waiting(
             await asyncio.sleep(0)
             others += 1
 
-    server.on(PODS, streams(*initial(*(f"p{n}" for n in range(100)))), streams(then="silence"))
+    server.on(PODS, lists(*(f"p{n}" for n in range(100))), streams(then="silence"))
     task = asyncio.create_task(beside())
     async with following(server):
         await until(lambda: len(seen) == 100)
