@@ -25,6 +25,7 @@ from clusteraudit.kube.errors import (
     UntrustedError,
 )
 from clusteraudit.kube.gate import Gate
+from clusteraudit.kube.paced import Paced
 
 T = TypeVar("T")
 JSON = "application/json"
@@ -110,7 +111,7 @@ class Session:
     @asynccontextmanager
     async def stream(
         self, path: str, params: Mapping[str, str], *, silence: float, accept: str = JSON
-    ) -> AsyncIterator[aiohttp.StreamReader]:
+    ) -> AsyncIterator[Paced]:
         """The body of a long answer as it comes; TimeoutError after so many seconds of silence.
 
         What breaks within the context, is raised once it is known whether the server is there.
@@ -118,7 +119,7 @@ class Session:
         headers = {"Accept": accept}
         async with self._answer("WATCH", path, params, None, headers, None, silence) as answer:
             try:
-                yield answer.content
+                yield Paced(answer)
             except (aiohttp.ClientError, TimeoutError, OSError):
                 await self.gate.doubt()
                 raise

@@ -5,10 +5,10 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
-import aiohttp
 import msgspec
 
 from clusteraudit.kube.errors import UNREADABLE
+from clusteraudit.kube.paced import Paced
 
 PAGE = 500
 """Objects of a list asked for at a time."""
@@ -154,7 +154,7 @@ class Turn:
             self._began = time.monotonic()
 
 
-async def lines(body: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+async def lines(body: Paced) -> AsyncIterator[bytes]:
     """Lines of any length; others get their turn now and then."""
     rest, turn = bytearray(), Turn()  # an object of megabytes comes in many pieces
     async for chunk in body.iter_any():

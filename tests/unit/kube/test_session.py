@@ -188,14 +188,14 @@ async def test_what_breaks_in_the_middle_of_an_answer_puts_the_server_in_doubt(
             async with session.body(PODS) as body:
                 await body.read()
         with pytest.raises(aiohttp.ClientPayloadError):
-            async with session.stream(PODS, {}, silence=5) as body:
-                await body.read()
+            async with session.stream(PODS, {}, silence=5) as watch:
+                [_ async for _ in watch.iter_any()]
         assert server.probes == 3
         assert not session.gate.shut
         server.on(PROBE, aborts)
         with pytest.raises(aiohttp.ClientPayloadError):
-            async with session.stream(PODS, {}, silence=5) as body:
-                await body.read()
+            async with session.stream(PODS, {}, silence=5) as watch:
+                [_ async for _ in watch.iter_any()]
         assert session.gate.down
 
 

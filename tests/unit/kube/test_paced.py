@@ -1,0 +1,70 @@
+"""What a watch says is taken whole and in order, and seldom."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from clusteraudit.kube import paced
+from clusteraudit.kube.session import Session
+from support.apiserver import Answer, Server, aborts, serving, streams
+from support.credentials import Credentials
+
+PODS = "/api/v1/pods"
+EVENTS = [b"event %d\n" % n for n in range(100)]
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    async with serving() as running:
+        yield running
+
+
+def one_by_one(seconds: float) -> Answer:
+    """Each event by itself, so many seconds apart."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for event in EVENTS:
+            await response.write(event)
+            await asyncio.sleep(seconds)
+        return response
+
+    return answer
+
+
+async def pieces(server: Server) -> list[bytes]:
+    async with (
+        Session(Credentials(server.url)) as session,
+        session.stream(PODS, {}, silence=5) as watch,
+    ):
+        return [piece async for piece in watch.iter_any()]
+
+
+async def test_events_that_come_one_by_one_are_taken_together(server: Server) -> None:
+    server.on(PODS, one_by_one(0.002))
+    taken = await pieces(server)
+    assert b"".join(taken) == b"".join(EVENTS)
+    assert len(taken) < len(EVENTS) / 5
+
+
+async def test_nobody_waits_for_more_where_there_is_much(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paced, "_LITTLE", 1)
+    monkeypatch.setattr(paced, "PAUSE", 60)
+    server.on(PODS, one_by_one(0))
+    async with asyncio.timeout(5):
+        assert b"".join(await pieces(server)) == b"".join(EVENTS)
+
+
+async def test_a_watch_that_ends_is_taken_to_its_end_and_one_that_breaks_says_so(
+    server: Server,
+) -> None:
+    server.on(PODS, streams(*EVENTS), streams(*EVENTS, then="abort"), aborts)
+    assert b"".join(await pieces(server)) == b"".join(EVENTS)
+    with pytest.raises(aiohttp.ClientPayloadError):
+        await pieces(server)
