@@ -5,7 +5,8 @@ eviction is allowed while currentHealthy is over desiredHealthy), API server
 `pkg/registry/core/pod/storage/eviction.go` (1.37).
 """
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -13,6 +14,7 @@ import msgspec
 from clusteraudit.model.cluster import Cluster, derived
 from clusteraudit.model.kinds import ref
 from clusteraudit.model.rows import BudgetRow, Key, PodRow, Ref, WorkloadRow
+from clusteraudit.model.selectors import LabelSelector
 
 KIND = "PodDisruptionBudget"
 MAX_DISRUPTED = 2000
@@ -20,6 +22,7 @@ MAX_DISRUPTED = 2000
 _SCALED = ("Deployment", "ReplicaSet", "StatefulSet", "ReplicationController")
 _NEVER_SCALED = ("DaemonSet", "Job", "Node")
 """Kinds without a scale: a budget that must count their pods cannot."""
+_Pair = tuple[str, str]
 
 
 class Standing(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -140,11 +143,28 @@ def standing(cluster: Cluster, namespace: str, name: str) -> Standing | None:
 
 def budgets_of(cluster: Cluster, pod: PodRow) -> tuple[Ref, ...]:
     """Budgets whose selectors select the pod: the empty one selects all, a null one none."""
-    return tuple(
-        ref(KIND, *row.key)
-        for row in cluster.bucket(BudgetRow, "budgets_in", pod.namespace)
-        if row.selector is not None and row.selector.matches(pod.template.labels)
-    )
+    labels, named = pod.template.labels, _by_label(cluster, pod.namespace)
+    perhaps = [row for pair in (None, *labels.pairs) for row in named.get(pair, ())]
+    chosen = (one for one in perhaps if one.selector is not None and one.selector.matches(labels))
+    return tuple(sorted(ref(KIND, *row.key) for row in chosen))
+
+
+@derived
+def _by_label(cluster: Cluster, namespace: str) -> Mapping[_Pair | None, list[BudgetRow]]:
+    """Budgets of a namespace by a label and its value that they ask for; None: by none."""
+    found = defaultdict[_Pair | None, list[BudgetRow]](list)
+    for row in cluster.bucket(BudgetRow, "budgets_in", namespace):
+        if row.selector is not None:
+            for pair in _asked(row.selector):
+                found[pair].append(row)
+    return dict(found)
+
+
+def _asked(selector: LabelSelector) -> Iterable[_Pair | None]:
+    for one in selector.requirements:
+        if one.operator == "In":
+            return {(one.key, value) for value in one.values}
+    return (None,)
 
 
 def _status(row: BudgetRow) -> tuple[int, int, int | None] | None:

@@ -147,7 +147,7 @@ def _workloads_gone(ground: Ground, fates: Iterable[Fate]) -> Iterator[str]:
         gone = all(missing(one) and one.outcome is not Outcome.SCALE_UP for one in its)
         known = workload.kind == "Pod" or ground.base.known("Pod")
         here = sum(one.pod.ready and not one.pod.terminating for one in its)
-        if gone and known and ground.ready[workload] <= here:
+        if gone and known and ground.ready(workload) <= here:
             yield "WorkloadGone"
 
 

@@ -1,6 +1,5 @@
 """A cluster before anything happens to it, and what many drills ask of it, found once."""
 
-from collections import Counter
 from functools import cached_property
 
 import numpy as np
@@ -8,7 +7,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from clusteraudit.model.cluster import Cluster
-from clusteraudit.model.rows import PodRow, PodTemplate, Ref, VolumeRow
+from clusteraudit.model.rows import NodeRow, PodRow, PodTemplate, Ref, VolumeRow
 from clusteraudit.simulate.autoscaling import Prospect, models, prospect
 from clusteraudit.simulate.columns import FITS
 from clusteraudit.simulate.controllers import remade
@@ -28,6 +27,7 @@ class Ground:
         self.columns = self.base.columns
         """Made before any fork, so that forks share what the nodes alone decide."""
         self._owners: dict[Ref, Ref] = {}
+        self._ready: dict[Ref, int] = {}
         self._standings: dict[Ref, Standing | None] = {}
         self._budgets: dict[object, tuple[Ref, ...]] = {}
         self._candidates: dict[object, NDArray[np.uint8]] = {}
@@ -44,19 +44,22 @@ class Ground:
             self._owners[controller] = self.cluster.owner(pod)
         return self._owners[controller]
 
-    @cached_property
-    def ready(self) -> Counter[Ref]:
-        """How many pods of each workload are ready and not going."""
-        pods = (pod for info in self.base.infos() for pod in info.pods)
-        return Counter(self.owner(pod) for pod in pods if pod.ready and not pod.terminating)
+    def ready(self, workload: Ref) -> int:
+        """How many of its pods are on nodes, ready and not going."""
+        if workload not in self._ready:
+            self._ready[workload] = sum(
+                pod.ready and not pod.terminating and pod.active and pod.on in self.base.nodes
+                for pod in self.cluster.pods_of(workload)
+            )
+        return self._ready[workload]
 
     @cached_property
     def zones(self) -> dict[tuple[str, str], tuple[int, int]]:
         """Of each zone, how many nodes there are, and how many of them are not ready."""
         found: dict[tuple[str, str], tuple[int, int]] = {}
-        for info in self.base.infos():
-            size, down = found.get(zone_key(info.node), (0, 0))
-            found[zone_key(info.node)] = (size + 1, down + (info.node.ready is False))
+        for node in self.cluster.all(NodeRow, "Node"):
+            size, down = found.get(zone_key(node), (0, 0))
+            found[zone_key(node)] = (size + 1, down + (node.ready is False))
         return found
 
     def budgets(self, pod: PodRow) -> tuple[Ref, ...]:

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
+from clusteraudit.model.cluster import Cluster
 from clusteraudit.model.rows import BudgetRow, Key, PodRow, Ref, amount_of
-from clusteraudit.simulate.disruption import standing
+from clusteraudit.simulate.disruption import budgets_of, standing
 from clusteraudit.simulate.filters.kit import Refusal
 from clusteraudit.simulate.schedule import Verdict, verdict
 from clusteraudit.simulate.snapshot import Fork, NodeInfo, Snapshot
@@ -120,17 +121,17 @@ def _violating(snapshot: Snapshot, victims: Iterable[PodRow]) -> dict[Key, list[
     allowed: dict[Ref, int] = {}
     found: dict[Key, list[Ref]] = {}
     for pod in victims:
-        for row in cluster.bucket(BudgetRow, "budgets_in", pod.namespace):
-            stand = standing(cluster, *row.key)
-            if stand is None or not _covers(row, pod):
+        for budget in budgets_of(cluster, pod):
+            stand = standing(cluster, *budget.key)
+            if stand is None or _selects_all(cluster, budget):
                 continue
-            left = allowed[stand.budget] = allowed.get(stand.budget, stand.allowed) - 1
+            left = allowed[budget] = allowed.get(budget, stand.allowed) - 1
             if left < 0:
-                found.setdefault(pod.key, []).append(stand.budget)
+                found.setdefault(pod.key, []).append(budget)
                 break
     return found
 
 
-def _covers(row: BudgetRow, pod: PodRow) -> bool:
-    chosen = row.selector
-    return bool(chosen and chosen.requirements and chosen.matches(pod.template.labels))
+def _selects_all(cluster: Cluster, budget: Ref) -> bool:
+    row = cluster.get(BudgetRow, budget)
+    return row is not None and row.selector is not None and not row.selector.requirements

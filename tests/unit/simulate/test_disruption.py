@@ -1,5 +1,6 @@
 """Budgets: what their controller counts, and what the eviction API answers."""
 
+import random
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from clusteraudit.model import build
 from clusteraudit.model.build import Manifest
 from clusteraudit.model.kinds import ref
-from clusteraudit.model.rows import PodRow, PodTemplate
+from clusteraudit.model.rows import BudgetRow, PodRow, PodTemplate
 from clusteraudit.simulate.disruption import (
     MAX_DISRUPTED,
     Refusal,
@@ -126,6 +127,43 @@ def test_selectors_empty_and_null() -> None:
     assert row is not None
 
     assert [one.name for one in budgets_of(cluster, row)] == ["all"]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_budgets_of_a_pod_are_those_whose_selectors_match(seed: int) -> None:
+    """By the labels that they name, of all kinds of selectors."""
+    rng = random.Random(seed)
+
+    def requirement() -> dict[str, Any]:
+        operator = rng.choice(["In", "In", "NotIn", "Exists", "DoesNotExist"])
+        values = rng.sample(["x", "y", "z"], rng.randint(1, 3))
+        return {
+            "key": rng.choice("ab"),
+            "operator": operator,
+            "values": values if operator.endswith("In") else [],
+        }
+
+    budgets = []
+    for n in range(12):
+        selector = {"matchExpressions": [requirement() for _ in range(rng.randint(0, 3))]}
+        made = build.budget(f"b-{n}", minAvailable=1)
+        made["spec"]["selector"] = selector  # type: ignore[index]
+        budgets.append(made)
+    pods = [build.pod(f"p-{n}", on="a") for n in range(6)]
+    for pod in pods:
+        pod["metadata"]["labels"] = _labels(rng)  # type: ignore[index]
+    cluster = cluster_of([*pods, *budgets])
+    rows = cluster.all(BudgetRow, "PodDisruptionBudget")
+    for found in cluster.all(PodRow, "Pod"):
+        labels = found.template.labels
+        matching = [one for one in rows if one.selector and one.selector.matches(labels)]
+        assert budgets_of(cluster, found) == tuple(
+            ref("PodDisruptionBudget", *one.key) for one in matching
+        )
+
+
+def _labels(rng: random.Random) -> dict[str, str]:
+    return {key: rng.choice("xyz") for key in rng.sample("abc", rng.randint(0, 3))}
 
 
 @pytest.mark.parametrize(
