@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from contextlib import aclosing
 from datetime import UTC, datetime
 
 from clusteraudit.kube.discovery import groups, version
@@ -12,7 +13,7 @@ from clusteraudit.sources.feed import Resource
 from clusteraudit.sources.gather import Gathering
 from clusteraudit.sources.intake import Header, Intake
 from clusteraudit.sources.resources import POLLED, WATCHED, path
-from clusteraudit.sources.wire import PAGE, Page
+from clusteraudit.sources.wire import Page, Turn, pages
 
 _AT_ONCE = 4
 _PARTIAL = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
@@ -72,23 +73,24 @@ async def _all(asked: Iterable[Coroutine[None, None, None]]) -> None:
 
 
 async def _list(session: Session, resource: Resource, into: Intake, progress: Progress) -> None:
-    """All pages of a kind; a token that expired means to begin again, which changes nothing."""
-    params = {"limit": str(PAGE)}
-    into.begin(resource.kind)
-    told = _told(into, progress)
+    """All pages of a kind; one that was asked for too late means to begin again."""
     while True:
         try:
-            page = await _page(session, resource, params, told)
+            await _whole(session, resource, into, progress)
         except GoneError:
-            params = {"limit": str(PAGE)}
-            into.begin(resource.kind)
             continue
-        for item in page.items or ():
-            into.add_item("", resource.kind, resource.api_version, bytes(item))
-        progress("the cluster", into.read)
-        if not page.metadata.continue_:
-            return
-        params["continue"] = page.metadata.continue_
+        return
+
+
+async def _whole(session: Session, resource: Resource, into: Intake, progress: Progress) -> None:
+    told, turn = _told(into, progress), Turn()
+    into.begin(resource.kind)
+    async with aclosing(pages(lambda params: _page(session, resource, params, told))) as listed:
+        async for page in listed:
+            for item in page.items or ():
+                into.add_item("", resource.kind, resource.api_version, bytes(item))
+                await turn.end()
+            progress("the cluster", into.read)
 
 
 async def _page(

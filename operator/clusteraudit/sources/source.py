@@ -13,7 +13,7 @@ from clusteraudit.kube.session import JSON, Session
 from clusteraudit.sources import wire
 from clusteraudit.sources.feed import Resource
 from clusteraudit.sources.resources import path
-from clusteraudit.sources.wire import PAGE, BrokenWatchError, Event, Page, event
+from clusteraudit.sources.wire import BrokenWatchError, Event, Page, Pages, event
 
 SILENCE = 75.0
 """Seconds without a byte after which a watch counts as dead: bookmarks come each minute."""
@@ -58,16 +58,14 @@ class Source:
         """Versions of now on are of the history that the server has now."""
         self._outages = self._session.gate.outages
 
-    async def pages(self) -> AsyncGenerator[Page, None]:
+    def pages(self) -> Pages:
         """The list; raises ApiError, UnreachableError."""
-        params = {"limit": str(PAGE)}
-        while True:
-            page = await self._session.get(self._path, Page, params, self._accept("List"))
-            self._heard = time.monotonic()
-            yield page
-            if not page.metadata.continue_:
-                return
-            params["continue"] = page.metadata.continue_
+        return wire.pages(self._page)
+
+    async def _page(self, params: dict[str, str]) -> Page:
+        page = await self._session.get(self._path, Page, params, self._accept("List"))
+        self._heard = time.monotonic()
+        return page
 
     def everything(self) -> AsyncGenerator[Event, None]:
         """All that is there as events, a bookmark that says so, and what comes after it."""

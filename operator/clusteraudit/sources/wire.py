@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import suppress
 
 import msgspec
@@ -80,6 +80,29 @@ class Page(msgspec.Struct, frozen=True):
 
     items: list[msgspec.Raw] | None = None
     metadata: _ListMeta = _ListMeta()
+
+
+Pages = AsyncGenerator[Page, None]
+
+
+async def pages(ask: Callable[[dict[str, str]], Coroutine[None, None, Page]]) -> Pages:
+    """A list in pages, of which the next is on its way while one is read; raises what `ask` does.
+
+    `ask` gets the parameters of a page.
+    """
+    first = {"limit": str(PAGE)}
+    coming = asyncio.create_task(ask(first))
+    try:
+        while True:
+            page = await coming
+            if not page.metadata.continue_:
+                yield page
+                return
+            coming = asyncio.create_task(ask({**first, "continue": page.metadata.continue_}))
+            yield page
+    finally:
+        coming.cancel()
+        await asyncio.gather(coming, return_exceptions=True)
 
 
 class BrokenWatchError(Exception):
