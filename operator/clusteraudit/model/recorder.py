@@ -14,6 +14,8 @@ T = TypeVar("T")
 Opener = Hashable
 
 VALUE = "value"
+_KEPT = 512
+"""Readings that are kept at a time: a large cluster has thousands of workloads."""
 Make = Callable[[], object]
 Mend = Callable[[object, frozenset[Cell]], object]
 """A value from what it was and the cells that changed of those that were read for it."""
@@ -39,13 +41,11 @@ class Recorder:
         self._dirty: set[Opener] = set()
         self._orphans: set[Cell] = set()
         self._current: list[Opener] = []
-        self._once: dict[tuple[Opener, Hashable], object] = {}
+        self._once: dict[Hashable, tuple[object, tuple[Cell, ...]]] = {}
 
     def begin(self, opener: Opener) -> None:
         """From here on `opener` reads; what it had opened before is forgotten."""
         self.forget(opener)
-        if not self._current:
-            self._once.clear()
         self._current.append(opener)
 
     def end(self) -> None:
@@ -69,13 +69,30 @@ class Recorder:
                 self.openers.setdefault(cell, set()).add(opener)
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
-        """What `make` reads, read once while this opener reads: all its rules ask the same."""
+        """What `make` reads, read once for all who ask until something changes; each has read it.
+
+        `make` reads no clock.
+        """
         if not self._current:
             return make()
-        at = (self._current[-1], key)
-        if at not in self._once:
-            self._once[at] = make()
-        return cast("T", self._once[at])
+        if key not in self._once:
+            if len(self._once) >= _KEPT:
+                self._once.clear()
+            self._once[key] = self._apart(make)
+        value, cells = self._once[key]
+        for cell in cells:
+            self.note(cell)
+        return cast("T", value)
+
+    def _apart(self, make: Make) -> tuple[object, tuple[Cell, ...]]:
+        """What `make` gives, and the cells that it read, which nobody has opened yet."""
+        reader = ("once", len(self._current))
+        self._current.append(reader)
+        try:
+            return make(), tuple(self.opened.get(reader, ()))
+        finally:
+            self._current.pop()
+            self.forget(reader)
 
     def forget(self, opener: Opener) -> None:
         """Drop all that `opener` had read."""
@@ -101,6 +118,7 @@ class Recorder:
 
     def dirty(self, touched: Iterable[Cell]) -> set[Opener]:
         """Whom to ask again after these cells changed; derived values are brought up to date."""
+        self._once.clear()
         self._dirty, self._stale = set(), {}
         for cell in touched:
             self._spread(cell, cell)
@@ -143,7 +161,7 @@ class Recorder:
         if cell not in self._suspects:
             return
         self._suspects.discard(cell)
-        for part in list(self.opened.get(cell, ())):
+        for part in self._suspects.intersection(self.opened.get(cell, ())):
             self._settle(part)
         if cell in self._stale and cell in self.values:
             self._remake(cell)
@@ -165,8 +183,6 @@ class Recorder:
 
     def _read(self, cell: Cell, make: Make) -> object:
         """What `make` gives, with what it reads noted beside what had been read before."""
-        if not self._current:
-            self._once.clear()
         self._current.append(cell)
         try:
             return make()

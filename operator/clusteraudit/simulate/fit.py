@@ -1,7 +1,7 @@
 """Doors by which rules ask the placement engine: kept, made anew when what they read changes."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -37,9 +37,14 @@ def unschedulable(cluster: Cluster) -> tuple[tuple[Ref, PodTemplate, int], ...]:
 
 def volumes_of(cluster: Cluster, pod: PodRow) -> tuple[str, ...]:
     """Volumes that the pod's claims are bound to."""
+    return bound(cluster, pod.namespace, pod.claims)
+
+
+def bound(cluster: Cluster, namespace: str, claims: Iterable[str]) -> tuple[str, ...]:
+    """Volumes that these claims are bound to."""
     names = set[str]()
-    for name in pod.claims:
-        claim = cluster.find(ClaimRow, "PersistentVolumeClaim", pod.namespace, name)
+    for name in claims:
+        claim = cluster.find(ClaimRow, "PersistentVolumeClaim", namespace, name)
         if claim and claim.volume:
             names.add(claim.volume)
     return tuple(sorted(names) if len(names) > 1 else names)

@@ -24,6 +24,9 @@ from clusteraudit.simulate.schedule import admits, static_levels
 from clusteraudit.simulate.snapshot import NodeInfo, Snapshot, info_of
 from clusteraudit.simulate.zones import Reach, nodes_in_reach
 
+_MANY = 64
+"""Templates of a workload from which on their shapes are kept: a StatefulSet has one a pod."""
+
 
 @derived
 def meant(cluster: Cluster) -> tuple[NodeRow, ...]:
@@ -174,23 +177,45 @@ def at_fault(
     Else those that run or are only declared, unless somebody would make a node for them; never
     pods of negative priority, which hold a place for others.
     """
-    shapes = cluster.recorder.once(("shapes", workload), lambda: _shapes(cluster, workload))
-    wrong = {shape for shape in set(shapes.values()) if fault(cluster, shape)}
+    wrong = {shape for shape in _shapes(cluster, workload) if fault(cluster, shape)}
     if not wrong:
         return []
-    alike = cluster.workload_pods(workload).by_template
-    faulty = [pod for at, shape in shapes.items() if shape in wrong for pod in alike[at]]
+    faulty = [
+        pod
+        for alike in cluster.workload_pods(workload).by_template.values()
+        if _placeable(alike[0].template) and shape_of(alike[0].template) in wrong
+        for pod in alike
+    ]
     return _waiting(cluster, faulty, usual, provision) or [
         pod for pod in faulty if (pod.node or pod.synthetic) and prospect(cluster, pod) is None
     ]
 
 
-def _shapes(cluster: Cluster, workload: Ref) -> dict[int, Shape]:
-    """Of the templates of its living pods that a scheduler must find nodes for."""
-    found = {
-        at: alike[0].template for at, alike in cluster.workload_pods(workload).by_template.items()
-    }
-    return {at: shape_of(one) for at, one in found.items() if one.priority >= 0 and not stays(one)}
+def _shapes(cluster: Cluster, workload: Ref) -> frozenset[Shape]:
+    """Of its living pods that a scheduler must find nodes for."""
+    alike = cluster.workload_pods(workload).by_template
+    if len(alike) > _MANY:
+        return _shapes_of_many(cluster, workload)
+    return _distinct(pods[0].template for pods in alike.values())
+
+
+@derived
+def _shapes_of_many(cluster: Cluster, workload: Ref) -> frozenset[Shape]:
+    return _distinct(_templates(cluster, workload))
+
+
+@derived
+def _templates(cluster: Cluster, workload: Ref) -> tuple[PodTemplate, ...]:
+    """Of its living pods; that one of them becomes ready changes none."""
+    return tuple(pods[0].template for pods in cluster.workload_pods(workload).by_template.values())
+
+
+def _distinct(templates: Iterable[PodTemplate]) -> frozenset[Shape]:
+    return frozenset(shape_of(one) for one in templates if _placeable(one))
+
+
+def _placeable(template: PodTemplate) -> bool:
+    return template.priority >= 0 and not stays(template)
 
 
 def _waiting(cluster: Cluster, pods: Iterable[PodRow], usual: int, provision: int) -> list[PodRow]:

@@ -96,9 +96,10 @@ def container_without_requests(workload: Ref, cluster: Cluster, _: Settings) -> 
 
 
 def _of_each_template(apart: WorkloadPods) -> list[PodRow]:
-    """The last pod of each: of containers of one name, the last one counts."""
+    """The last pod of each that lacks something: of containers of one name, the last one counts."""
     pods = (*(alike[-1] for alike in apart.by_template.values()), *apart.terminating)
-    return sorted((pod for pod in pods if not pod.template.static), key=lambda pod: pod.key)
+    lacking = (pod for pod in pods if pod.template.unrequested and not pod.template.static)
+    return sorted(lacking, key=lambda pod: pod.key)
 
 
 def _lacking(cluster: Cluster, pod: PodRow) -> Iterator[Unrequested]:

@@ -22,14 +22,15 @@ pods (affinity between pods, spread, ports) may refuse a second home, and is not
 the node is gone, the pod waits, and what is said of pods that wait takes its place.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import msgspec
 
 from clusteraudit.model import build
+from clusteraudit.model.cluster import derived
 from clusteraudit.model.kinds import ref
 from clusteraudit.model.places import zone_ref
-from clusteraudit.model.rows import PodRow, VolumeRow
+from clusteraudit.model.rows import Key, PodRow, PodTemplate, VolumeRow
 from clusteraudit.rules.kit import (
     Answer,
     Cluster,
@@ -46,8 +47,8 @@ from clusteraudit.rules.kit import (
     sound,
 )
 from clusteraudit.simulate.autoscaling import prospect
-from clusteraudit.simulate.filters.kit import shape_of
-from clusteraudit.simulate.fit import volumes_of
+from clusteraudit.simulate.filters.kit import Shape, shape_of
+from clusteraudit.simulate.fit import bound, volumes_of
 from clusteraudit.simulate.homes import in_reach, scarce, turned_away, with_room
 from clusteraudit.simulate.loads import stays
 from clusteraudit.simulate.workload import label_of
@@ -109,11 +110,9 @@ _HERE, _ELSEWHERE = build.node("node-a", zone="zone-a"), build.node("node-b", zo
     ),
 )
 def second_home(workload: Ref, cluster: Cluster, _: Settings) -> Iterator[Answer]:
-    placed = [
-        one for one in cluster.workload_pods(workload).with_claims if one.node and _comes_back(one)
-    ]
-    doubtful = _doubtful(cluster, placed)
-    lone = [one for pod, reaches in doubtful if (one := _lone(cluster, pod, reaches))]
+    if not cluster.workload_pods(workload).with_claims:
+        return
+    lone = list(_without_home(cluster, workload))
     if not lone:
         return
     worst = min(lone, key=lambda one: (one.severity.rank, one.pod.key))
@@ -147,18 +146,47 @@ def _more(pods: int) -> str:
     return f" (and so with {count(pods, 'more pod')})" if pods else ""
 
 
-def _doubtful(
-    cluster: Cluster, pods: Iterable[PodRow]
-) -> Iterator[tuple[PodRow, tuple[Reach, ...]]]:
+def _without_home(cluster: Cluster, workload: Ref) -> Iterator[_Lone]:
+    for key, reaches in _doubtful(cluster, workload):
+        pod = cluster.find(PodRow, "Pod", *key)
+        if pod and (lone := _lone(cluster, pod, reaches)):
+            yield lone
+
+
+class _Placed(msgspec.Struct, frozen=True, gc=False):
+    """Of a pod, what decides where else it can run: not whether it is ready."""
+
+    key: Key
+    node: str
+    claims: tuple[str, ...]
+    template: PodTemplate
+
+
+@derived
+def _placed(cluster: Cluster, workload: Ref) -> tuple[_Placed, ...]:
+    """Pods with volumes that run, and would be made anew elsewhere."""
+    return tuple(
+        _Placed(pod.key, pod.node, pod.claims, pod.template)
+        for pod in cluster.workload_pods(workload).with_claims
+        if pod.node and pod.active and not pod.terminating and not stays(pod.template)
+    )
+
+
+@derived
+def _doubtful(cluster: Cluster, workload: Ref) -> tuple[tuple[Key, tuple[Reach, ...]], ...]:
     """Pods for which no other node has room, and how far their volumes reach."""
-    rooms: dict[tuple[int, tuple[Reach, ...]], tuple[str, ...]] = {}
-    for pod in pods:
+    rooms: dict[tuple[Shape, tuple[Reach, ...]], tuple[str, ...]] = {}
+    found = []
+    for pod in _placed(cluster, workload):
         reaches = _reaches(cluster, pod)
-        kind = (id(pod.template), reaches)
-        if reaches and kind not in rooms:
-            rooms[kind] = with_room(cluster, shape_of(pod.template), reaches)
-        if reaches and not any(name != pod.node for name in rooms[kind]):
-            yield pod, reaches
+        if not reaches:
+            continue
+        kind = (shape_of(pod.template), reaches)
+        if kind not in rooms:
+            rooms[kind] = with_room(cluster, *kind)
+        if not any(name != pod.node for name in rooms[kind]):
+            found.append((pod.key, reaches))
+    return tuple(found)
 
 
 def _lone(cluster: Cluster, pod: PodRow, reaches: tuple[Reach, ...]) -> _Lone | None:
@@ -175,15 +203,10 @@ def _lone(cluster: Cluster, pod: PodRow, reaches: tuple[Reach, ...]) -> _Lone | 
     return _Lone(pod, reaches, others, Severity.MEDIUM)
 
 
-def _comes_back(pod: PodRow) -> bool:
-    """Whether it runs, and would be made anew elsewhere."""
-    return pod.active and not pod.terminating and not stays(pod.template)
-
-
-def _reaches(cluster: Cluster, pod: PodRow) -> tuple[Reach, ...]:
+def _reaches(cluster: Cluster, pod: _Placed) -> tuple[Reach, ...]:
     """Where its volumes reach, if all are zonal that are bound to a place at all."""
     reaches: dict[Reach, None] = {}
-    for name in volumes_of(cluster, pod):
+    for name in bound(cluster, pod.key[0], pod.claims):
         row = cluster.find(VolumeRow, "PersistentVolume", "", name)
         if row and (row.affinity or row.zones):
             reaches[reach_of(row)] = None
