@@ -82,16 +82,17 @@ class Recorder:
         value, cells = self._once[key]
         for cell in cells:
             self.note(cell)
+        if isinstance(value, Exception):
+            raise value
         return cast("T", value)
 
     def _apart(self, make: Make) -> tuple[object, tuple[Cell, ...]]:
-        """What `make` gives, and the cells that it read, which nobody has opened yet."""
+        """What `make` gives or raises, and the cells that it read, which nobody has opened yet."""
         reader = ("once", len(self._current))
-        self._current.append(reader)
         try:
-            return make(), tuple(self.opened.get(reader, ()))
+            value = self._read(reader, make)
+            return value, tuple(self.opened.get(reader, ()))
         finally:
-            self._current.pop()
             self.forget(reader)
 
     def forget(self, opener: Opener) -> None:
