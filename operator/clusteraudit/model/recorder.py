@@ -32,41 +32,64 @@ class Recorder:
     """Openers by cell and cells by opener, and the derived values."""
 
     def __init__(self) -> None:
-        self.openers: dict[Cell, set[Opener]] = {}
-        self.opened: dict[Opener, set[Cell]] = {}
+        self.openers: dict[Cell, Opener | set[Opener]] = {}
+        """Mostly it is one opener, for which a set would take far more room than it does."""
+        self.opened: dict[Opener, tuple[Cell, ...]] = {}
         self.values: dict[Cell, object] = {}
         self._makers: dict[Cell, Maker] = {}
         self._suspects: set[Cell] = set()
         self._stale: dict[Cell, set[Cell]] = {}
         self._dirty: set[Opener] = set()
         self._orphans: set[Cell] = set()
-        self._current: list[Opener] = []
+        self._current: list[tuple[Opener, set[Cell]]] = []
+        """Who reads, the last for the one before, and what each has read."""
         self._once: dict[Hashable, tuple[object, tuple[Cell, ...]]] = {}
 
     def begin(self, opener: Opener) -> None:
         """From here on `opener` reads; what it had opened before is forgotten."""
         self.forget(opener)
-        self._current.append(opener)
+        self._current.append((opener, set()))
 
     def end(self) -> None:
         """The last opener is done."""
-        self._current.pop()
+        opener, cells = self._current.pop()
+        if cells:
+            self.opened[opener] = tuple(cells)
 
     @property
     def current(self) -> Opener | None:
         """Who reads now; None for a reader that is never asked again."""
-        return self._current[-1] if self._current else None
+        return self._current[-1][0] if self._current else None
 
     def note(self, cell: Cell) -> None:
         """The current opener read `cell`."""
         if self._current:
-            opener = self._current[-1]
-            cells = self.opened.get(opener)
-            if cells is None:
-                cells = self.opened[opener] = set()
+            opener, cells = self._current[-1]
             if cell not in cells:
                 cells.add(cell)
-                self.openers.setdefault(cell, set()).add(opener)
+                self._open(cell, opener)
+
+    def _open(self, cell: Cell, opener: Opener) -> None:
+        held = self.openers.setdefault(cell, opener)
+        if isinstance(held, set):
+            held.add(opener)
+        elif held != opener:
+            self.openers[cell] = {held, opener}
+
+    def _close(self, cell: Cell, opener: Opener) -> None:
+        held = self.openers[cell]
+        if not isinstance(held, set):
+            del self.openers[cell]
+            if cell in self.values:
+                self._orphans.add(cell)
+            return
+        held.remove(opener)
+        if len(held) == 1:
+            self.openers[cell] = held.pop()
+
+    def _openers_of(self, cell: Cell) -> Iterable[Opener]:
+        held = self.openers.get(cell, ())
+        return held if isinstance(held, set) or held == () else (held,)
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
         """What `make` reads, read once for all who ask until something changes; each has read it.
@@ -98,12 +121,7 @@ class Recorder:
     def forget(self, opener: Opener) -> None:
         """Drop all that `opener` had read."""
         for cell in self.opened.pop(opener, ()):
-            openers = self.openers[cell]
-            openers.discard(opener)
-            if not openers:
-                del self.openers[cell]
-                if cell in self.values:
-                    self._orphans.add(cell)
+            self._close(cell, opener)
 
     def value(self, cell: Cell, make: Make, mend: Mend | None = None) -> object:
         """The derived value of `cell`, made at its first reading; raises what `make` raised."""
@@ -141,7 +159,7 @@ class Recorder:
                 self.forget(cell)
 
     def _spread(self, cell: Cell, cause: Cell) -> None:
-        for opener in self.openers.get(cell, ()):
+        for opener in self._openers_of(cell):
             if isinstance(opener, tuple) and opener[0] == VALUE:
                 self._stale.setdefault(opener, set()).add(cause)
             else:
@@ -153,7 +171,7 @@ class Recorder:
             cell = queue.pop()
             if cell not in reached:
                 reached.add(cell)
-                openers = self.openers.get(cell, ())
+                openers = self._openers_of(cell)
                 queue += [one for one in openers if isinstance(one, tuple) and one[0] == VALUE]
         return reached
 
@@ -184,13 +202,13 @@ class Recorder:
 
     def _read(self, cell: Cell, make: Make) -> object:
         """What `make` gives, with what it reads noted beside what had been read before."""
-        self._current.append(cell)
+        self._current.append((cell, set(self.opened.get(cell, ()))))
         try:
             return make()
         except Exception as error:  # kept as the value: whoever reads it fails, nobody else
             return error
         finally:
-            self._current.pop()
+            self.end()
 
 
 def _differ(old: object, new: object) -> bool:
