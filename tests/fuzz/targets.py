@@ -33,9 +33,9 @@ class Seen:
         self.rows: dict[Key, Row | None] = {}
         self.skips: list[str] = []
 
-    def put(self, kind: str, namespace: str, name: str, row: Row | None) -> None:
+    def put(self, kind: str, key: Key, row: Row | None) -> None:
         """An object as it is now."""
-        self.rows[namespace, name] = row
+        self.rows[key] = row
 
     def skipped(self, kind: str, namespace: str, name: str, reason: str, message: str) -> None:
         """An object that cannot be evaluated."""

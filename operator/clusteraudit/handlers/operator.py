@@ -216,7 +216,7 @@ class _Operator:
                 continue
             for name in served ^ known:
                 row = ApiGroupRow("", name) if name in served else None
-                self._pending.put(API_GROUPS, "", name, row)
+                self._pending.put(API_GROUPS, ("", name), row)
             known = served
             await asyncio.sleep(_DISCOVERY)
 

@@ -30,13 +30,12 @@ class Pending:
         self._evidence: dict[str, Evidence] = {kind: _waiting() for kind in KINDS}
         self._stale: dict[str, int] = {}
 
-    def put(self, kind: str, namespace: str, name: str, row: Row | None) -> None:
+    def put(self, kind: str, key: Key, row: Row | None) -> None:
         """An object as it is now; None when it is gone."""
-        key = (namespace, name)
         self._rows[kind, key] = row
         self.skips.pop((kind, key), None)
         if kind == "Namespace":
-            (self.namespaces.discard if row is None else self.namespaces.add)(name)
+            (self.namespaces.discard if row is None else self.namespaces.add)(key[1])
         self.changed.set()
 
     def skipped(self, kind: str, namespace: str, name: str, reason: str, message: str) -> None:

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import msgspec
 
-from clusteraudit.model.rows import Row
+from clusteraudit.model.rows import Key, Row
 
 STALE = 150.0
 """Seconds without a sign of a kind after which the model may be behind."""
@@ -49,7 +49,7 @@ class Resource:
 class Sink(Protocol):
     """Where informers put what they see."""
 
-    def put(self, kind: str, namespace: str, name: str, row: Row | None) -> None:
+    def put(self, kind: str, key: Key, row: Row | None) -> None:
         """An object as it is now; None when it is gone."""
 
     def skipped(self, kind: str, namespace: str, name: str, reason: str, message: str) -> None:

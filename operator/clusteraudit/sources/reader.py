@@ -5,12 +5,11 @@ from typing import Generic, TypeVar
 import msgspec
 
 from clusteraudit.kube.errors import UNREADABLE
-from clusteraudit.model.rows import Row
+from clusteraudit.model.rows import Key, Row
 from clusteraudit.sources.decoding import Decoding
 from clusteraudit.sources.feed import Resource, Sink, TranslateError
 from clusteraudit.sources.wire import BrokenWatchError, Event, Meta, peek, peeked
 
-Key = tuple[str, str]
 T = TypeVar("T")
 
 
@@ -64,7 +63,7 @@ class Reader:
         key = row.key
         self.unread.pop(key, None)
         self.known[key] = self.generation
-        self._sink.put(self.resource.kind, *key, row)
+        self._sink.put(self.resource.kind, key, row)
 
     def _skip(self, item: bytes | msgspec.Raw, error: Exception) -> None:
         try:
@@ -81,7 +80,7 @@ class Reader:
         """An object is gone; one that was never known needs no telling."""
         there = [each.pop(key) for each in (self.known, self.unread) if key in each]
         if there:
-            self._sink.put(self.resource.kind, *key, None)
+            self._sink.put(self.resource.kind, key, None)
 
     def begin(self) -> None:
         """A new generation."""

@@ -34,5 +34,5 @@ def test_what_was_skipped_and_is_gone_is_counted_no_more() -> None:
     pending = Pending()
     pending.skipped("Pod", "n", "a", "InvalidQuantity", "1K")
     assert len(pending.skips) == 1
-    pending.put("Pod", "n", "a", None)
+    pending.put("Pod", ("n", "a"), None)
     assert not pending.skips

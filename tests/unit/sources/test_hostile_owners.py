@@ -69,5 +69,5 @@ def test_the_log_says_why() -> None:
     assert logged[0]["name"] == "p-0"
     assert logged[0]["why"].startswith(r"InvalidQuantity: \x1b")
     assert len(pending.skips) == 300
-    pending.put("Pod", "n", "p-0", None)
+    pending.put("Pod", ("n", "p-0"), None)
     assert len(pending.skips) == 299

@@ -12,7 +12,7 @@ import pytest
 
 from clusteraudit.handlers.pending import Pending
 from clusteraudit.kube.session import Session
-from clusteraudit.model.rows import Row
+from clusteraudit.model.rows import Key, Row
 from clusteraudit.sources import pauses, wire
 from clusteraudit.sources.feed import KindState
 from clusteraudit.sources.informer import Informer
@@ -46,11 +46,11 @@ class Sink:
         self.skips: list[tuple[str, str]] = []
         self.states: list[KindState] = []
 
-    def put(self, kind: str, namespace: str, name: str, row: Row | None) -> None:
+    def put(self, kind: str, key: Key, row: Row | None) -> None:
         if row is None:
-            self.held.pop(name, None)
+            self.held.pop(key[1], None)
         else:
-            self.held[name] = row
+            self.held[key[1]] = row
 
     def skipped(self, kind: str, namespace: str, name: str, reason: str, message: str) -> None:
         self.skips.append((name, reason))
@@ -369,10 +369,10 @@ async def test_what_could_not_be_read_and_is_gone_is_told_so(server: Server) -> 
     gone: list[str] = []
 
     class Noting(Sink):
-        def put(self, kind: str, namespace: str, name: str, row: Row | None) -> None:
-            super().put(kind, namespace, name, row)
+        def put(self, kind: str, key: Key, row: Row | None) -> None:
+            super().put(kind, key, row)
             if row is None:
-                gone.append(name)
+                gone.append(key[1])
 
     server.on(PODS, lists("b"))
     server.on(PODS, streams(event("ADDED", bad), event("DELETED", bad), then="silence"))

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from clusteraudit.kube.session import Session
-from clusteraudit.model.rows import Row, UsageRow
+from clusteraudit.model.rows import Key, Row, UsageRow
 from clusteraudit.sources.feed import KindState
 from clusteraudit.sources.usage import UsagePoller
 from support.apiserver import Server, says, serving
@@ -29,12 +29,12 @@ class Held:
         self.states: dict[str, KindState] = {}
         self.seen = 0
 
-    def put(self, kind: str, namespace: str, name: str, row: Row | None) -> None:
+    def put(self, kind: str, key: Key, row: Row | None) -> None:
         self.seen += kind == "PodMetrics"
         if row is None:
-            del self.rows[namespace, name]
+            del self.rows[key]
         elif kind == "PodMetrics":
-            self.rows[namespace, name] = row
+            self.rows[key] = row
 
     def skipped(self, kind: str, namespace: str, name: str, reason: str, message: str) -> None:
         raise AssertionError(message)
@@ -46,7 +46,7 @@ class Held:
 class Counting(Held):
     """A sink that only counts."""
 
-    def put(self, kind: str, namespace: str, name: str, row: Row | None) -> None:
+    def put(self, kind: str, key: Key, row: Row | None) -> None:
         self.seen += row is not None
 
 

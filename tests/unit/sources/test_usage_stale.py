@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from clusteraudit.kube.session import Session
-from clusteraudit.model.rows import Row
+from clusteraudit.model.rows import Key, Row
 from clusteraudit.sources import usage as module
 from clusteraudit.sources.feed import KindState
 from clusteraudit.sources.usage import UsagePoller
@@ -20,7 +20,7 @@ class Sink:
     def __init__(self) -> None:
         self.states: dict[str, KindState] = {}
 
-    def put(self, kind: str, namespace: str, name: str, row: Row | None) -> None:
+    def put(self, kind: str, key: Key, row: Row | None) -> None:
         pass
 
     def skipped(self, kind: str, namespace: str, name: str, reason: str, message: str) -> None:
