@@ -10,8 +10,10 @@ from clusteraudit.kube.errors import GoneError
 from clusteraudit.sources.wire import Page, pages
 
 
-def page(token: str) -> Page:
-    return msgspec.convert({"metadata": {"resourceVersion": "5", "continue": token}}, Page)
+def page(token: str, size: int = 10) -> Page:
+    meta = {"resourceVersion": "5", "continue": token}
+    body = {"items": ["x" * (size - 2)] * 500, "metadata": meta}
+    return msgspec.json.decode(msgspec.json.encode(body), type=Page)
 
 
 class Asked:
@@ -46,7 +48,23 @@ async def test_each_page_goes_on_where_the_one_before_ended() -> None:
     asked = Asked()
     assert await tokens(asked) == ["more-0", "more-1", ""]
     assert [one.get("continue") for one in asked.params] == [None, "more-0", "more-1"]
-    assert {one["limit"] for one in asked.params} == {"500"}
+    assert asked.params[0] == {"limit": "500"}
+
+
+@pytest.mark.parametrize(
+    ("size", "limit"), [(10, 5000), (2**11, 4096), (2**13, 1024), (2**14, 512), (2**20, 100)]
+)
+async def test_a_page_has_as_many_objects_as_fit(size: int, limit: int) -> None:
+    """Old ReplicaSets by thousands, of which only metadata are read; pods by some hundreds."""
+    asked: list[str] = []
+
+    async def ask(params: dict[str, str]) -> Page:
+        asked.append(params["limit"])
+        return page("" if len(asked) == 2 else "more", size)
+
+    async for _ in pages(ask):
+        pass
+    assert asked == ["500", str(limit)]
 
 
 async def test_one_page_is_on_its_way_while_another_is_read() -> None:
