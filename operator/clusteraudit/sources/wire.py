@@ -14,7 +14,7 @@ PAGE = 500
 """Objects of the first page of a list."""
 _PAGES = (100, 5000)
 """Objects of a page, at least and at most."""
-_PAGE_SIZE = 2**23
+_PAGE_SIZE = 2**22
 """Bytes of a page, about. Of 150,000 pods each page costs the server some 20 ms, however small."""
 _PIECE = 0.005
 """Seconds of work after which other tasks get their turn; several lists are read side by side."""

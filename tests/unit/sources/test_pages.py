@@ -52,7 +52,7 @@ async def test_each_page_goes_on_where_the_one_before_ended() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "limit"), [(10, 5000), (2**11, 4096), (2**13, 1024), (2**14, 512), (2**20, 100)]
+    ("size", "limit"), [(10, 5000), (2**11, 2048), (2**13, 512), (2**14, 256), (2**20, 100)]
 )
 async def test_a_page_has_as_many_objects_as_fit(size: int, limit: int) -> None:
     """Old ReplicaSets by thousands, of which only metadata are read; pods by some hundreds."""
