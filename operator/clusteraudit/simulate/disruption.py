@@ -14,7 +14,7 @@ import msgspec
 from clusteraudit.model.cluster import Cluster, derived
 from clusteraudit.model.kinds import ref
 from clusteraudit.model.rows import BudgetRow, Key, PodRow, Ref, WorkloadRow
-from clusteraudit.model.selectors import LabelSelector
+from clusteraudit.model.selectors import Labels, LabelSelector
 
 KIND = "PodDisruptionBudget"
 MAX_DISRUPTED = 2000
@@ -23,6 +23,8 @@ _SCALED = ("Deployment", "ReplicaSet", "StatefulSet", "ReplicationController")
 _NEVER_SCALED = ("DaemonSet", "Job", "Node")
 """Kinds without a scale: a budget that must count their pods cannot."""
 _Pair = tuple[str, str]
+ByLabel = Mapping[_Pair | None, list[BudgetRow]]
+"""Budgets of a namespace by a label and its value that they ask for; None: by none."""
 
 
 class Standing(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -143,14 +145,18 @@ def standing(cluster: Cluster, namespace: str, name: str) -> Standing | None:
 
 def budgets_of(cluster: Cluster, pod: PodRow) -> tuple[Ref, ...]:
     """Budgets whose selectors select the pod: the empty one selects all, a null one none."""
-    labels, named = pod.template.labels, _by_label(cluster, pod.namespace)
+    return selecting(by_label(cluster, pod.namespace), pod.template.labels)
+
+
+def selecting(named: ByLabel, labels: Labels) -> tuple[Ref, ...]:
+    """Of the budgets of a namespace those that select these labels."""
     perhaps = [row for pair in (None, *labels.pairs) for row in named.get(pair, ())]
     chosen = (one for one in perhaps if one.selector is not None and one.selector.matches(labels))
     return tuple(sorted(ref(KIND, *row.key) for row in chosen))
 
 
 @derived
-def _by_label(cluster: Cluster, namespace: str) -> Mapping[_Pair | None, list[BudgetRow]]:
+def by_label(cluster: Cluster, namespace: str) -> ByLabel:
     """Budgets of a namespace by a label and its value that they ask for; None: by none."""
     found = defaultdict[_Pair | None, list[BudgetRow]](list)
     for row in cluster.bucket(BudgetRow, "budgets_in", namespace):

@@ -11,7 +11,7 @@ from clusteraudit.model.rows import NodeRow, PodRow, PodTemplate, Ref, VolumeRow
 from clusteraudit.simulate.autoscaling import Prospect, models, prospect
 from clusteraudit.simulate.columns import FITS
 from clusteraudit.simulate.controllers import remade
-from clusteraudit.simulate.disruption import Standing, budgets_of, standing
+from clusteraudit.simulate.disruption import ByLabel, Standing, by_label, selecting, standing
 from clusteraudit.simulate.node_zones import zone_key
 from clusteraudit.simulate.schedule import levels
 from clusteraudit.simulate.snapshot import snapshot
@@ -29,6 +29,7 @@ class Ground:
         self._owners: dict[Ref, Ref] = {}
         self._ready: dict[Ref, int] = {}
         self._standings: dict[Ref, Standing | None] = {}
+        self._by_label: dict[str, ByLabel] = {}
         self._budgets: dict[object, tuple[Ref, ...]] = {}
         self._candidates: dict[object, NDArray[np.uint8]] = {}
         self._templates: dict[int, PodTemplate] = {}
@@ -66,7 +67,9 @@ class Ground:
         """The budgets that select a pod."""
         kind = (pod.namespace, pod.template.labels)
         if kind not in self._budgets:
-            self._budgets[kind] = budgets_of(self.cluster, pod)
+            if pod.namespace not in self._by_label:
+                self._by_label[pod.namespace] = by_label(self.cluster, pod.namespace)
+            self._budgets[kind] = selecting(self._by_label[pod.namespace], pod.template.labels)
         return self._budgets[kind]
 
     def standing(self, budget: Ref) -> Standing | None:
