@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 
-PAUSE = 0.05
+PAUSE = 0.2
 """Seconds after a piece in which nothing is taken."""
 _LITTLE = 2**16
 """Bytes of a piece from which on pieces are large enough as they come."""

@@ -7,6 +7,7 @@ from typing import Protocol
 import msgspec
 
 from clusteraudit.model.rows import Key, Row
+from clusteraudit.sources.documents import ObjectDoc
 
 STALE = 150.0
 """Seconds without a sign of a kind after which the model may be behind."""
@@ -41,7 +42,7 @@ class Resource:
     api_version: str
     plural: str
     namespaced: bool
-    document: type[msgspec.Struct]
+    document: type[ObjectDoc]
     translate: Callable[..., Row]
     metadata_only: bool = False
 

@@ -28,7 +28,7 @@ from clusteraudit.sources.feed import STALE, KindState, Resource, Sink
 from clusteraudit.sources.pauses import Pauses
 from clusteraudit.sources.reader import Reader
 from clusteraudit.sources.source import SILENCE, Source
-from clusteraudit.sources.wire import BrokenWatchError, Turn, following, number, peeked
+from clusteraudit.sources.wire import BrokenWatchError, Turn, following, metadata, number, peeked
 
 _PASSING = {401, 403, 404, 429}
 """Refusals that say nothing of the version that was asked for."""
@@ -194,7 +194,7 @@ class Informer:
             async for event in events:
                 version = self._version
                 if event.type != "ERROR":
-                    version = following(peeked(event).metadata.resource_version, version)
+                    version = following(metadata(event).resource_version, version)
                 if event.type != "BOOKMARK":
                     self._reader.take(event)
                 self._version = version  # what it counts is taken by now

@@ -1,20 +1,21 @@
 """The reader of a kind: objects become rows, and what a whole list did not see is gone."""
 
-from typing import Generic, TypeVar
-
 import msgspec
 
 from clusteraudit.kube.errors import UNREADABLE
 from clusteraudit.model.rows import Key, Row
 from clusteraudit.sources.decoding import Decoding
+from clusteraudit.sources.documents import ObjectDoc
 from clusteraudit.sources.feed import Resource, Sink, TranslateError
-from clusteraudit.sources.wire import BrokenWatchError, Event, Meta, peek, peeked
-
-T = TypeVar("T")
-
-
-class _Told(msgspec.Struct, Generic[T], frozen=True):
-    object: T
+from clusteraudit.sources.wire import (
+    OF_OBJECTS,
+    BrokenWatchError,
+    Event,
+    Meta,
+    metadata,
+    peek,
+    peeked,
+)
 
 
 class Reader:
@@ -28,18 +29,19 @@ class Reader:
         self.generation = 0
         self._sink = sink
         self._decode = Decoding(resource.document)
-        told = _Told[resource.document]  # type: ignore[name-defined] # a type known at run time
-        self._told = msgspec.json.Decoder(told)
 
     def take(self, event: Event) -> None:
         """What a watch says of an object; raises BrokenWatchError if it is about none."""
-        if event.type in {"ADDED", "MODIFIED"}:
-            self.told(event)
-            return
-        seen = peeked(event)
-        if event.type != "DELETED":
-            raise BrokenWatchError(f"{event.type} {seen.code}: {seen.message}", relist=True)
-        self.drop((seen.metadata.namespace, seen.metadata.name))
+        if event.type == "DELETED":
+            seen = metadata(event)
+            self.drop((seen.namespace, seen.name))
+        elif event.type not in OF_OBJECTS:
+            said = peeked(event)
+            raise BrokenWatchError(f"{event.type} {said.code}: {said.message}", relist=True)
+        elif event.document is None:
+            self.put(event.object)
+        else:
+            self._told(event, event.document)
 
     def put(self, item: bytes | msgspec.Raw) -> None:
         """An object as it now is; one that cannot be read any more is gone from the model."""
@@ -50,12 +52,11 @@ class Reader:
         else:
             self._keep(row)
 
-    def told(self, event: Event) -> None:
-        """The same of the object in an event, which is read where it stands."""
+    def _told(self, event: Event, document: ObjectDoc) -> None:
         try:
-            row = self.resource.translate(self._told.decode(event.line).object)
-        except (TranslateError, *UNREADABLE):
-            self.put(event.object)
+            row = self.resource.translate(document)
+        except TranslateError as error:
+            self._skip(event.object, error)
         else:
             self._keep(row)
 

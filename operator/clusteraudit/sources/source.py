@@ -13,7 +13,7 @@ from clusteraudit.kube.session import JSON, Session
 from clusteraudit.sources import wire
 from clusteraudit.sources.feed import Resource
 from clusteraudit.sources.resources import path
-from clusteraudit.sources.wire import BrokenWatchError, Event, Page, Pages, event
+from clusteraudit.sources.wire import BrokenWatchError, Event, Events, Page, Pages
 
 SILENCE = 75.0
 """Seconds without a byte after which a watch counts as dead: bookmarks come each minute."""
@@ -33,6 +33,7 @@ class Source:
         self._resource = resource
         self._silence = silence
         self._rng = rng
+        self._read = Events(resource.document).read
         self._path = path(resource.api_version, resource.plural)
         self._heard = time.monotonic()
         self._outages = session.gate.outages
@@ -82,7 +83,7 @@ class Source:
             async with aclosing(self._lines(params)) as lines:
                 async for line in lines:
                     self._heard, heard = time.monotonic(), True
-                    yield event(line)
+                    yield self._read(line)
         except TimeoutError:
             raise BrokenWatchError("nothing was heard", relist=not heard) from None
         except (aiohttp.ClientError, OSError) as error:

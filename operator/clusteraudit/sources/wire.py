@@ -4,11 +4,15 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import suppress
+from typing import Generic, TypeVar
 
 import msgspec
 
 from clusteraudit.kube.errors import UNREADABLE
 from clusteraudit.kube.paced import Paced
+from clusteraudit.sources import documents as docs
+
+T = TypeVar("T")
 
 PAGE = 500
 """Objects of the first page of a list."""
@@ -20,6 +24,8 @@ _PIECE = 0.005
 """Seconds of work after which other tasks get their turn; several lists are read side by side."""
 _LONGEST_LINE = 2**26
 """Bytes of one event, far beyond what a server stores."""
+OF_OBJECTS = frozenset({"ADDED", "MODIFIED", "DELETED"})
+"""Types of events whose object is one of the kind."""
 _DIGITS = 20
 """Of a resourceVersion: it is an unsigned 64-bit number."""
 
@@ -60,13 +66,20 @@ class _Whole(msgspec.Struct, frozen=True):
     object: msgspec.Raw
 
 
+class _Told(msgspec.Struct, Generic[T], frozen=True):
+    type: str
+    object: T
+
+
 class Event(msgspec.Struct, frozen=True):
-    """A line of a watch, of whose object no more is read than what it has at least."""
+    """A line of a watch, and as much of its object as can be read."""
 
     type: str
-    seen: Peek | None
-    """None where it has not even that."""
     line: bytes
+    document: docs.ObjectDoc | None = None
+    """The object, if it is one of its kind and not a bookmark or an error."""
+    peek: Peek | None = None
+    """Else what it has at least, if it has that."""
 
     @property
     def object(self) -> msgspec.Raw:
@@ -129,16 +142,27 @@ _whole = msgspec.json.Decoder(_Whole)
 _peek = msgspec.json.Decoder(Peek)
 
 
-def event(line: bytes) -> Event:
-    """A line of a watch; raises BrokenWatchError."""
-    with suppress(*UNREADABLE):
-        read = _line.decode(line)
-        return Event(read.type, read.object, line)
-    try:
-        return Event(_whole.decode(line).type, None, line)
-    except UNREADABLE as error:
-        why = f"the watch sent what is no event: {error}"
-        raise BrokenWatchError(why, relist=True) from None
+class Events:
+    """Reads what a watch on one kind sends, the usual line once."""
+
+    def __init__(self, document: type[docs.ObjectDoc]) -> None:
+        told = _Told[document]  # type: ignore[valid-type] # a type known at run time
+        self._decoder = msgspec.json.Decoder(told)
+
+    def read(self, line: bytes) -> Event:
+        """A line; raises BrokenWatchError."""
+        with suppress(*UNREADABLE):
+            told = self._decoder.decode(line)
+            if told.type in OF_OBJECTS:
+                return Event(told.type, line, told.object)
+        with suppress(*UNREADABLE):
+            peeked = _line.decode(line)
+            return Event(peeked.type, line, None, peeked.object)
+        try:
+            return Event(_whole.decode(line).type, line)
+        except UNREADABLE as error:
+            why = f"the watch sent what is no event: {error}"
+            raise BrokenWatchError(why, relist=True) from None
 
 
 def peek(item: bytes | msgspec.Raw) -> Peek:
@@ -146,13 +170,18 @@ def peek(item: bytes | msgspec.Raw) -> Peek:
     return _peek.decode(item)
 
 
-def peeked(seen: Event) -> Peek:
-    """The same of an event; raises BrokenWatchError."""
+def peeked(event: Event) -> Peek:
+    """The same of an event that is not read any further; raises BrokenWatchError."""
     try:
-        return seen.seen or peek(seen.object)
+        return event.peek or peek(event.object)
     except UNREADABLE as error:
         why = f"the watch sent what is no object: {error}"
         raise BrokenWatchError(why, relist=True) from None
+
+
+def metadata(event: Event) -> Meta | docs.Meta:
+    """Name, namespace and version of its object; raises BrokenWatchError."""
+    return event.document.metadata if event.document else peeked(event).metadata
 
 
 def number(version: str) -> str:

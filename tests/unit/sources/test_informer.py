@@ -609,7 +609,8 @@ def test_an_event_is_read_as_its_object_is(item: dict[str, Any]) -> None:
     """Also where the server writes null, and where it cannot be read."""
     by_event, by_object = Pending(), Pending()
     line = msgspec.json.encode({"type": "ADDED", "object": item})
-    Reader(resource("CSINode"), by_event).take(wire.event(line))
+    event = wire.Events(resource("CSINode").document).read(line)
+    Reader(resource("CSINode"), by_event).take(event)
     Reader(resource("CSINode"), by_object).put(msgspec.json.encode(item))
     assert by_event.take()[0] == by_object.take()[0]
     assert by_event.skips == by_object.skips
