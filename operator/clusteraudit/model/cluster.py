@@ -11,6 +11,7 @@ from clusteraudit.model.rows import PodRow, PodTemplate, Ref, Row, WorkloadRow
 from clusteraudit.model.selectors import Labels, LabelSelector
 from clusteraudit.model.store import (
     CHILDREN,
+    FAMILY,
     NOT_READ,
     TEMPLATES,
     Bucket,
@@ -18,7 +19,7 @@ from clusteraudit.model.store import (
     Evidence,
     Store,
 )
-from clusteraudit.model.workload_pods import WorkloadPods
+from clusteraudit.model.workload_pods import ToldApart, WorkloadPods
 
 _EVIDENCE: dict[str, Cell] = {kind: ("evidence", kind) for kind in KINDS}
 """Every subject opens several of these: each is held once."""
@@ -178,24 +179,32 @@ class Cluster:
         return list(self._pods_of(workload))
 
     def workload_pods(self, workload: Ref) -> WorkloadPods:
-        """The same, told apart: once for all rules of a workload."""
-        return self.recorder.once(
-            ("workload pods", workload), lambda: WorkloadPods(self._pods_of(workload))
+        """The same, told apart: once for all rules of a workload, and each part read by itself."""
+        apart = self.recorder.once(
+            ("workload pods", workload), lambda: ToldApart(self._family(workload, _unnoted))
         )
+        if workload.kind == "Pod":
+            self.get(PodRow, workload)
+            return WorkloadPods(apart, _unnoted)
+        return WorkloadPods(apart, lambda part: self.recorder.note((FAMILY, part, workload)))
 
     def _pods_of(self, workload: Ref) -> Sequence[PodRow]:
-        if workload.kind == "Pod":
-            pod = self.get(PodRow, workload)
-            return [pod] if pod else []
-        return self.recorder.once(workload, lambda: _in_order(list(self._descend(workload))))
+        return self.recorder.once(workload, lambda: self._family(workload, self.recorder.note))
 
-    def _descend(self, owner: Ref) -> Iterator[Sequence[PodRow]]:
+    def _family(self, workload: Ref, note: Callable[[Cell], None]) -> Sequence[PodRow]:
+        if workload.kind == "Pod":
+            note(("row", "Pod", *workload.key))
+            pod = self._store.tables["Pod"].get(workload.key)
+            return [pod] if isinstance(pod, PodRow) else []
+        return _in_order(list(self._descend(workload, note)))
+
+    def _descend(self, owner: Ref, note: Callable[[Cell], None]) -> Iterator[Sequence[PodRow]]:
         """Pods below an owner, by the controller that owns them.
 
         Who notes what is under it need not note the children of each child: a Deployment has ten
         old ReplicaSets without any.
         """
-        self.recorder.note(("bucket", CHILDREN, owner))
+        note(("bucket", CHILDREN, owner))
         parents, seen = [owner], set[Ref]()
         while parents:
             parent = parents.pop()
@@ -206,7 +215,7 @@ class Cluster:
             if pods:
                 yield pods
             if below:
-                self.recorder.note(("under", parent))
+                note(("under", parent))
             parents += below
 
     def owner(self, pod: PodRow) -> Ref:
@@ -278,6 +287,10 @@ def parts(causes: Iterable[Cell], index: str) -> set[Hashable] | None:
     """Keys of an index under which something changed; None where something else did too."""
     found = {cell[2] for cell in causes if cell[:2] == ("bucket", index)}
     return found if len(found) == len(set(causes)) else None
+
+
+def _unnoted(_: object) -> None:
+    """For what is read without being noted here."""
 
 
 def _apart(children: Sequence[Row]) -> tuple[Sequence[PodRow], list[Ref]]:

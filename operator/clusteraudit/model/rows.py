@@ -188,6 +188,11 @@ class PodRow(Row, frozen=True, gc=False, kw_only=True):
         return self.phase not in ENDED
 
     @property
+    def living(self) -> bool:
+        """Whether it neither ended nor is ending."""
+        return self.active and not self.terminating
+
+    @property
     def assumed(self) -> bool:
         """Whether the scheduler has chosen a node, and only the binding is still to come.
 

@@ -5,7 +5,7 @@ Every change names the cells that it touched; who had opened one of them is aske
 
 from bisect import bisect_left
 from collections.abc import Container, Hashable, Iterable, Iterator, Mapping, Sequence
-from typing import Literal
+from typing import Literal, cast
 
 import msgspec
 
@@ -22,6 +22,7 @@ from clusteraudit.model.kinds import (
 from clusteraudit.model.labelled import Labelled
 from clusteraudit.model.rows import ApiGroupRow, Key, PodRow, PodTemplate, Ref, Row, WorkloadRow
 from clusteraudit.model.selectors import Labels
+from clusteraudit.model.workload_pods import PARTS, parts_changed
 
 Cell = tuple[Hashable, ...]
 """Something that can be read and can change: a row, a bucket of an index, a table, a value."""
@@ -31,6 +32,8 @@ TEMPLATES: Cell = ("templates",)
 """All templates, whoever reads them; a cell of its own, by TEMPLATE, says which of them changed."""
 CHILDREN = "children"
 """The index of what each owner owns."""
+FAMILY = "family"
+"""Cells of parts of the pods below a workload: `(FAMILY, part, workload)`."""
 
 
 def whole_of(cell: Cell) -> Cell | None:
@@ -147,6 +150,7 @@ class Store:
             self.tables[kind][key] = new
         self._adopt(kind, key, old, new, touched)
         self._reindex(kind, old, new, touched)
+        self._touch_families(old, new, touched)
         self._count(kind, new, +1, touched)
         touched.cells.add(("table", kind))
         touched.touch(("row", kind, *key))
@@ -226,6 +230,24 @@ class Store:
         elif not after:
             touched.disappears(subject)
 
+    # Families: all pods below a workload, of which each part is read by itself.
+
+    def _touch_families(self, old: Row | None, new: Row | None, touched: Touched) -> None:
+        for owner, before, after in _kin(old, new):
+            parts = _parts_changed(before, after)
+            for workload in self._above(owner) if parts else ():
+                for part in parts:
+                    touched.touch((FAMILY, part, workload))
+
+    def _above(self, owner: Ref) -> Iterator[Ref]:
+        """An owner, its own owner, and so on."""
+        seen, next_one = set[Ref](), cast("Ref | None", owner)
+        while next_one is not None and next_one not in seen:
+            seen.add(next_one)
+            yield next_one
+            row = self._row_of(next_one)
+            next_one = row.owner if isinstance(row, WorkloadRow) else None
+
     # Indexes
 
     def _reindex(self, kind: str, old: Row | None, new: Row | None, touched: Touched) -> None:
@@ -302,6 +324,21 @@ class Store:
         return self._labelled[name].having(key, value, namespace, there) if there else ()
 
 
+def _kin(old: Row | None, new: Row | None) -> Iterator[tuple[Ref, Row | None, Row | None]]:
+    """An owner, and what it owns of both; two owners where it has changed hands."""
+    before, after = (None if one is None else owner_of(one) for one in (old, new))
+    owned = [(before, old, new)] if before == after else [(before, old, None), (after, None, new)]
+    return ((owner, was, now) for owner, was, now in owned if owner is not None)
+
+
+def _parts_changed(old: Row | None, new: Row | None) -> tuple[str, ...]:
+    """Of a family, by one of it; one more controller may bring pods that came before it."""
+    if isinstance(old, WorkloadRow) or isinstance(new, WorkloadRow):
+        return PARTS if old is None or new is None else ()
+    pods = (one if isinstance(one, PodRow) else None for one in (old, new))
+    return tuple(parts_changed(*pods))
+
+
 def _touch_labels(name: str, namespace: Hashable, labels: Labels, touched: Touched) -> None:
     for key, value in labels.pairs:
         touched.touch(("labelled", name, namespace, key, value))
@@ -317,7 +354,7 @@ def _find(bucket: Bucket, row: Row) -> tuple[int, bool]:
 
 
 def _lives(row: Row | None) -> bool:
-    return isinstance(row, PodRow) and row.active and not row.terminating
+    return isinstance(row, PodRow) and row.living
 
 
 def _shape(row: Row | None) -> PodTemplate | None:

@@ -180,15 +180,19 @@ def at_fault(
     wrong = {shape for shape in _shapes(cluster, workload) if fault(cluster, shape)}
     if not wrong:
         return []
-    faulty = [
-        pod
-        for alike in cluster.workload_pods(workload).by_template.values()
-        if _placeable(alike[0].template) and shape_of(alike[0].template) in wrong
-        for pod in alike
-    ]
+    pods = cluster.workload_pods(workload)
+    faulty = (pod for pod in pods.waiting if _is_of(pod.template, wrong))
     return _waiting(cluster, faulty, usual, provision) or [
-        pod for pod in faulty if (pod.node or pod.synthetic) and prospect(cluster, pod) is None
+        pod
+        for alike in pods.by_template.values()
+        if _is_of(alike[0].template, wrong)
+        for pod in alike
+        if (pod.node or pod.synthetic) and prospect(cluster, pod) is None
     ]
+
+
+def _is_of(template: PodTemplate, shapes: set[Shape]) -> bool:
+    return _placeable(template) and shape_of(template) in shapes
 
 
 def _shapes(cluster: Cluster, workload: Ref) -> frozenset[Shape]:
@@ -219,7 +223,7 @@ def _placeable(template: PodTemplate) -> bool:
 
 
 def _waiting(cluster: Cluster, pods: Iterable[PodRow], usual: int, provision: int) -> list[PodRow]:
-    waiting = ((pod, pod.unschedulable_since) for pod in pods if pod.unplaced)
+    waiting = ((pod, pod.unschedulable_since) for pod in pods)
     return [
         pod
         for pod, since in waiting

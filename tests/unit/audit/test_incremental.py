@@ -1,6 +1,7 @@
 """Incremental equals full: after any changes, in any order, the audit says what a new one would."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import pytest
 from hypothesis import given, settings
@@ -22,6 +23,22 @@ APP = st.sampled_from(APPS)
 ZONE = st.sampled_from(["", "a", "b"])
 CPU = st.sampled_from(["", "1", "2", "4", "5"])
 WAIT = st.sampled_from([None, 0, 200, 400])
+STATUSES: list[Manifest] = [
+    {},
+    {"conditions": [{"type": "Ready", "status": "False", "lastTransitionTime": build.ago(600)}]},
+    {
+        "conditions": [{"type": "Ready", "status": "False"}],
+        "containerStatuses": [
+            {
+                "name": "app",
+                "image": "registry.example.com/app:1",
+                "state": {"waiting": {"reason": "ImagePullBackOff"}},
+            }
+        ],
+    },
+    {"phase": "Succeeded"},
+]
+"""Ready, unready, without an image, ended: parts of a workload's pods that change by themselves."""
 
 
 @st.composite
@@ -39,7 +56,10 @@ def a_pod(draw: st.DrawFn) -> list[Manifest]:
         cpu=draw(CPU),
         memory=draw(st.sampled_from(["", "1Gi"])),
         claim=draw(st.sampled_from(["", "data"])),
+        status=draw(st.sampled_from(STATUSES)),
     )
+    if draw(st.integers(0, 3)) == 0:
+        cast("Manifest", made["metadata"])["deletionTimestamp"] = build.ago(10)
     return [made]
 
 

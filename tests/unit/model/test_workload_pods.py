@@ -1,13 +1,17 @@
-"""The pods of a workload: in order, and told apart as their fields say."""
+"""The pods of a workload: in order, told apart as their fields say, each part read by itself."""
 
 import random
+from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from clusteraudit.model.cluster import Cluster
 from clusteraudit.model.kinds import ref
-from clusteraudit.model.rows import PodRow, PodTemplate, Trouble, WorkloadRow
+from clusteraudit.model.recorder import Opener
+from clusteraudit.model.rows import PodRow, PodTemplate, Ref, Trouble, WorkloadRow
 from clusteraudit.model.store import Change, Store
+from clusteraudit.model.workload_pods import WorkloadPods
 
 WEB = ref("Deployment", "shop", "web")
 SETS = [ref("ReplicaSet", "shop", f"web-{number}") for number in (2, 1)]
@@ -53,3 +57,64 @@ def test_each_pod_is_where_its_fields_say(seed: int) -> None:
     assert apart.waiting == [pod for pod in pods if pod.unplaced]
     assert apart.with_claims == [pod for pod in pods if pod.claims]
     assert apart.with_troubles == [pod for pod in pods if pod.troubles]
+
+
+READINGS: dict[str, Callable[[WorkloadPods], object]] = {
+    "by_template": lambda its: [
+        [(pod.key, pod.template, pod.node, pod.synthetic) for pod in alike]
+        for alike in its.by_template.values()
+    ],
+    "terminating": lambda its: list(its.terminating),
+    "waiting": lambda its: list(its.waiting),
+    "with_troubles": lambda its: list(its.with_troubles),
+    "with_claims": lambda its: [
+        (pod.key, pod.claims, pod.node, pod.template, pod.active, pod.terminating)
+        for pod in its.with_claims
+    ],
+}
+"""What may be read of each part."""
+
+
+def a_change(chance: random.Random) -> Change:
+    """A pod or a controller between comes, changes, changes hands or goes."""
+    gone = chance.random() < 0.3
+    if chance.random() < 0.2:
+        one = chance.choice(SETS)
+        owner = chance.choice((WEB, WEB, None))
+        row = None if gone else WorkloadRow(*one.key, kind="ReplicaSet", owner=owner)
+        return Change("ReplicaSet", one.key, row)
+    pod = a_pod(chance.randrange(6), chance)
+    ready = msgspec.structs.replace(pod, ready=chance.random() < 0.5)
+    return Change("Pod", pod.key, None if gone else ready)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_who_reads_a_part_is_asked_again_when_it_changes(seed: int) -> None:
+    chance, store = random.Random(seed), Store()
+    cluster = Cluster(store, 0)
+    recorder = cluster.recorder
+    said: dict[tuple[Ref, str], object] = {}
+    readers = [(one, part) for one in (WEB, *SETS) for part in READINGS]
+    asked = set[Opener](readers)
+    for _ in range(60):
+        for workload, part in (one for one in readers if one in asked):
+            recorder.begin((workload, part))
+            said[workload, part] = READINGS[part](cluster.workload_pods(workload))
+            recorder.end()
+        changes = [a_change(chance) for _ in range(chance.randrange(1, 3))]
+        asked = recorder.dirty(store.apply(changes, recorder.openers).cells)
+        for (workload, part), before in said.items():
+            now = READINGS[part](cluster.workload_pods(workload))
+            assert now == before or (workload, part) in asked, (workload, part)
+
+
+def test_that_a_pod_becomes_ready_asks_nobody_who_reads_parts() -> None:
+    pod = PodRow("shop", "web-1", template=TEMPLATES[0], phase="Running", node="n1", claims=("d",))
+    cluster = cluster_with([pod])
+    for part, read in READINGS.items():
+        cluster.recorder.begin(part)
+        read(cluster.workload_pods(WEB))
+        cluster.recorder.end()
+    ready = Change("Pod", pod.key, msgspec.structs.replace(pod, ready=True))
+    touched = cluster._store.apply([ready], cluster.recorder.openers)
+    assert cluster.recorder.dirty(touched.cells) == set()

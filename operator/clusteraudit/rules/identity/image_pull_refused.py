@@ -120,19 +120,17 @@ def _shop(seconds: int) -> tuple[build.Manifest, ...]:
 def image_pull_refused(
     workload: Ref, cluster: Cluster, settings: ImagePullRefusedSettings
 ) -> Iterator[Answer]:
-    pods = cluster.workload_pods(workload)
-    living = (one for one in pods.with_troubles if one.active and not one.terminating)
     refused = [
         (pod, trouble)
-        for pod in living
-        if (trouble := _unpulled(pod)) and _waits(cluster, pod, settings.for_seconds)
+        for pod in cluster.workload_pods(workload).with_troubles
+        if pod.living and (trouble := _unpulled(pod)) and _waits(cluster, pod, settings.for_seconds)
     ]
     if not refused:
         return
     pod, trouble = refused[0]
     names = tuple(one.name for one, _ in refused)
     nodes = tuple(sorted({one.node for one, _ in refused if one.node}))
-    running = sum(one.ready for alike in pods.by_template.values() for one in alike)
+    running = sum(one.ready for one in cluster.pods_of(workload) if one.living)
     since = [one.unready_since for one, _ in refused if one.unready_since is not None]
     yield found(
         workload,
