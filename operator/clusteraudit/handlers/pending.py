@@ -91,11 +91,15 @@ class Pending:
         )
 
     def take(self) -> tuple[list[Change], dict[str, Evidence]]:
-        """Hand out what has gathered, and begin anew."""
+        """Hand out what has gathered, and begin anew.
+
+        What comes before what goes: labels that a pod takes over were not gone in between.
+        """
         rows, self._rows = self._rows, {}
         evidence, self._evidence = self._evidence, {}
         self.changed.clear()
-        return [Change(kind, key, row) for (kind, key), row in rows.items()], evidence
+        changes = [Change(kind, key, row) for (kind, key), row in rows.items()]
+        return sorted(changes, key=lambda one: one.row is None), evidence
 
 
 def _waiting() -> Evidence:

@@ -1,7 +1,7 @@
 """The kinds that the model holds, and how their rows are indexed: data, no code to extend."""
 
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from clusteraudit.model import provisioning, rows
 from clusteraudit.model.rows import PodRow, Ref, Row, WorkloadRow
@@ -119,10 +119,17 @@ class Index:
 
     kinds: tuple[str, ...]
     key: Callable[[Row], Hashable | None]
+    aspects: Mapping[str, Callable[[Row], object]] = field(default_factory=dict)
+    """Names under which a part of each row is read, which changes more seldom than the row."""
 
 
 def _node(row: Row) -> Hashable | None:
     return row.node if isinstance(row, PodRow) and row.node and row.active else None
+
+
+def _held(row: Row) -> object:
+    """What a pod holds of its node."""
+    return (row.template, row.claims) if isinstance(row, PodRow) else None
 
 
 def _labels(row: Row) -> Hashable | None:
@@ -187,7 +194,7 @@ def _waiting(row: Row) -> Hashable | None:
 
 INDEXES: Mapping[str, Index] = {
     "children": Index((*WORKLOADS, "Pod"), owner_of),
-    "pods_on": Index(("Pod",), _node),
+    "pods_on": Index(("Pod",), _node, {"held_on": _held}),
     "pods_by_labels": Index(("Pod",), _labels),
     "templates_by_labels": Index(WORKLOADS, _labels),
     "unplaced": Index(("Pod",), _waiting),

@@ -95,6 +95,8 @@ class Touched(msgspec.Struct):
             self.gone.add(subject)
 
 
+Filed = tuple[Hashable | None, Row | None]
+"""Where an index has a row, and the row; none where there is none."""
 Bucket = list[Row]
 """The rows of an index under one key, in their order: no more than a word for each."""
 
@@ -111,6 +113,8 @@ class Store:
     def __init__(self) -> None:
         self.tables: dict[str, dict[Key, Row]] = {name: {} for name in (*KINDS, API_GROUPS)}
         self.buckets: dict[str, dict[Hashable, Bucket]] = {name: {} for name in INDEXES}
+        for name, index in INDEXES.items():
+            self.buckets |= dict.fromkeys(index.aspects, self.buckets[name])
         self.groups: dict[str, dict[Hashable, dict[Hashable, None]]] = {n: {} for n in INDEXES}
         self._labelled: dict[str, Labelled] = {name: Labelled() for name in INDEXES}
         self.workloads: dict[Ref, int] = {}
@@ -254,25 +258,30 @@ class Store:
         for name, index in _INDEXES_OF.get(kind, ()):
             before = None if old is None else index.key(old)
             after = None if new is None else index.key(new)
-            if name == CHILDREN:
-                for cell in self._under(before, after):
-                    touched.touch(cell)
-            if before is not None:
-                touched.touch(("bucket", name, before))
-                if old is not None and before != after:
-                    self._unfile(name, before, old, touched)
+            for cell in self._of_index(name, index, (before, old), (after, new)):
+                touched.touch(cell)
+            if before is not None and old is not None and before != after:
+                self._unfile(name, before, old, touched)
             if after is not None and new is not None:
-                touched.touch(("bucket", name, after))
                 self._file(name, after, new, touched)
 
-    def _under(self, *parents: Hashable | None) -> Iterator[Cell]:
+    def _of_index(self, name: str, index: Index, old: Filed, new: Filed) -> Iterator[Cell]:
+        """Cells of an index that a row no longer leaves as they were."""
+        places = {old[0], new[0]} - {None}
+        yield from (("bucket", name, at) for at in places)
+        if name == CHILDREN:
+            yield from self._under(*places)
+        for aspect in _aspects(index, old, new):
+            yield from (("bucket", aspect, at) for at in places)
+
+    def _under(self, *parents: Hashable) -> Iterator[Cell]:
         """Who owns the owners: a change below them is one of theirs."""
         for parent in parents:
             row = self._row_of(parent)
             if isinstance(row, WorkloadRow) and row.owner is not None:
                 yield ("under", row.owner)
 
-    def _row_of(self, named: Hashable | None) -> Row | None:
+    def _row_of(self, named: Hashable) -> Row | None:
         return self.tables.get(named.kind, {}).get(named.key) if isinstance(named, Ref) else None
 
     def _file(self, name: str, at: Hashable, row: Row, touched: Touched) -> None:
@@ -337,6 +346,14 @@ def _parts_changed(old: Row | None, new: Row | None) -> tuple[str, ...]:
         return PARTS if old is None or new is None else ()
     pods = (one if isinstance(one, PodRow) else None for one in (old, new))
     return tuple(parts_changed(*pods))
+
+
+def _aspects(index: Index, old: Filed, new: Filed) -> Iterator[str]:
+    """Aspects of which a row shows something else than before."""
+    for aspect, face in index.aspects.items():
+        same = old[1] and new[1] and old[0] == new[0] and face(old[1]) == face(new[1])
+        if not same:
+            yield aspect
 
 
 def _touch_labels(name: str, namespace: Hashable, labels: Labels, touched: Touched) -> None:

@@ -171,15 +171,15 @@ def _pod(row: Row) -> PodRow:
 
 
 def _on(cluster: Cluster) -> dict[str, Collection[Row]]:
-    found = cluster.buckets("pods_on").items()
+    found = cluster.buckets("held_on").items()
     return {name: bucket for name, bucket in found if isinstance(name, str)}
 
 
 def _mended(cluster: Cluster, old: Loads, causes: frozenset[Cell]) -> Loads:
-    names = parts(causes, "pods_on")
+    names = parts(causes, "held_on")
     if names is None or len(names) > len(old.row) // 4:
         return Loads(_on(cluster))
-    held = cluster.buckets("pods_on")
+    held = cluster.buckets("held_on")
     rows = {str(name): held.get(name, ()) for name in names}
     return old.mended(rows) or Loads(_on(cluster))
 

@@ -73,15 +73,15 @@ def _claimed(rows: Collection[Row]) -> int:
 
 
 def _all_claims(cluster: Cluster) -> Numbers:
-    buckets = cluster.buckets("pods_on").items()
+    buckets = cluster.buckets("held_on").items()
     return dict(_told((str(name), _claimed(rows)) for name, rows in buckets))
 
 
 def _claims_mended(cluster: Cluster, old: Numbers, causes: frozenset[Cell]) -> Numbers:
-    names = parts(causes, "pods_on")
+    names = parts(causes, "held_on")
     if names is None:
         return _all_claims(cluster)
-    held = cluster.buckets("pods_on")
+    held = cluster.buckets("held_on")
     kept = {name: number for name, number in old.items() if name not in names}
     return kept | dict(_told((str(name), _claimed(held.get(name, ()))) for name in names))
 
