@@ -6,7 +6,7 @@ can be mended is told which cells changed, and makes only what hangs on those an
 """
 
 from collections.abc import Callable, Hashable, Iterable
-from typing import NamedTuple, TypeVar, cast
+from typing import NamedTuple, TypeGuard, TypeVar, cast
 
 from clusteraudit.model.store import Cell, whole_of
 
@@ -37,8 +37,12 @@ class Recorder:
         self.opened: dict[Opener, tuple[Cell, ...]] = {}
         self.values: dict[Cell, object] = {}
         self._makers: dict[Cell, Maker] = {}
-        self._suspects: set[Cell] = set()
+        self._parts: dict[Cell, tuple[Cell, ...]] = {}
+        """Values that a value was made of."""
         self._stale: dict[Cell, set[Cell]] = {}
+        """Values to be made anew, and why; none but while cells change."""
+        self._sure: set[Cell] = set()
+        """Values that are what they should be, by now."""
         self._dirty: set[Opener] = set()
         self._orphans: set[Cell] = set()
         self._current: list[tuple[Opener, set[Cell]]] = []
@@ -138,15 +142,16 @@ class Recorder:
     def dirty(self, touched: Iterable[Cell]) -> set[Opener]:
         """Whom to ask again after these cells changed; derived values are brought up to date."""
         self._once.clear()
-        self._dirty, self._stale = set(), {}
+        self._dirty = set()
         for cell in touched:
             self._spread(cell, cell)
             whole = whole_of(cell)
             if whole:
                 self._spread(whole, cell)
-        self._suspects = self._reach(self._stale)
-        for cell in list(self._suspects):
-            self._settle(cell)
+        while unsure := self._stale.keys() - self._sure:
+            for cell in unsure:
+                self._settle(cell)
+        self._stale, self._sure = {}, set()
         return self._dirty
 
     def sweep(self) -> None:
@@ -154,33 +159,23 @@ class Recorder:
         while self._orphans:
             cell = self._orphans.pop()
             if cell in self.values and cell not in self.openers:
-                self.values.pop(cell)
-                self._makers.pop(cell)
+                for held in (self.values, self._makers, self._parts):
+                    held.pop(cell, None)
                 self.forget(cell)
 
     def _spread(self, cell: Cell, cause: Cell) -> None:
         for opener in self._openers_of(cell):
-            if isinstance(opener, tuple) and opener[0] == VALUE:
+            if is_value(opener):
                 self._stale.setdefault(opener, set()).add(cause)
             else:
                 self._dirty.add(opener)
 
-    def _reach(self, cells: Iterable[Cell]) -> set[Cell]:
-        reached, queue = set[Cell](), list(cells)
-        while queue:
-            cell = queue.pop()
-            if cell not in reached:
-                reached.add(cell)
-                openers = self._openers_of(cell)
-                queue += [one for one in openers if isinstance(one, tuple) and one[0] == VALUE]
-        return reached
-
     def _settle(self, cell: Cell) -> None:
-        """Make a suspect anew, if what it was made of did change."""
-        if cell not in self._suspects:
+        """Make a value anew, if what it was made of did change: what that is comes first."""
+        if not self._stale or cell in self._sure:
             return
-        self._suspects.discard(cell)
-        for part in self._suspects.intersection(self.opened.get(cell, ())):
+        self._sure.add(cell)
+        for part in self._parts.get(cell, ()):
             self._settle(part)
         if cell in self._stale and cell in self.values:
             self._remake(cell)
@@ -209,6 +204,13 @@ class Recorder:
             return error
         finally:
             self.end()
+            if is_value(cell):
+                self._parts[cell] = tuple(filter(is_value, self.opened.get(cell, ())))
+
+
+def is_value(opener: Opener) -> TypeGuard[Cell]:
+    """Whether it is the cell of a derived value."""
+    return isinstance(opener, tuple) and opener[0] == VALUE
 
 
 def _differ(old: object, new: object) -> bool:

@@ -1,8 +1,13 @@
 """What is read once is read for all who ask: a change asks each of them again."""
 
+import random
+from collections import Counter
+from collections.abc import Callable
+
 import pytest
 
-from clusteraudit.model.recorder import VALUE, Recorder
+from clusteraudit.model.recorder import VALUE, Opener, Recorder
+from clusteraudit.model.store import Cell
 
 ROW = ("row", "Pod", "shop", "web")
 OTHER = ("row", "Pod", "shop", "db")
@@ -89,3 +94,100 @@ def test_what_fails_fails_for_all_who_ask_until_something_changes(reading: Readi
     assert reading.times == 1
     assert recorder.dirty([ROW]) == {"a", "b"}
     assert reading.once("a") == 2
+
+
+class Sheet:
+    """Numbers, and values that are made of some of them and of other values: of which, they say."""
+
+    def __init__(self, seed: int) -> None:
+        self.chance = random.Random(seed)
+        self.recorder = Recorder()
+        self.numbers = [self.chance.randrange(4) for _ in range(12)]
+        self.picks = [[self._pick(at) for _ in range(5)] for at in range(15)]
+        self.made: Counter[int] = Counter()
+
+    def _pick(self, at: int) -> tuple[str, int]:
+        if at and self.chance.random() < 0.6:
+            return "value", self.chance.randrange(at)
+        return "number", self.chance.randrange(12)
+
+    def row(self, at: int) -> tuple[str, int]:
+        """The cell of a number."""
+        return "row", at
+
+    def number(self, at: int) -> int:
+        """By way of the recorder."""
+        self.recorder.note(self.row(at))
+        return self.numbers[at]
+
+    def value(self, at: int) -> int:
+        """By way of the recorder."""
+        found = self.recorder.value((VALUE, at), lambda: self._make(at))
+        assert isinstance(found, int)
+        return found
+
+    def _make(self, at: int) -> int:
+        self.made[at] += 1
+        return self.made_of(at, self.number, self.value)
+
+    def made_of(self, at: int, number: Callable[[int], int], value: Callable[[int], int]) -> int:
+        """What it reads first decides what else it reads; few different values come of it."""
+        read = {"number": number, "value": value}
+        (kind, first), *others = self.picks[at]
+        start = read[kind](first)
+        chosen = others[start % len(others) :]
+        return sum(read[kind](one) for kind, one in chosen) // 2 % 3
+
+    def anew(self, at: int) -> int:
+        """Without a recorder."""
+        return self.made_of(at, self.numbers.__getitem__, self.anew)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_values_follow_what_they_are_made_of_and_ask_whom_it_concerns(seed: int) -> None:
+    sheet = Sheet(seed)
+    recorder, chance = sheet.recorder, sheet.chance
+    readers = {f"reader {n}": chance.sample(range(15), 2) for n in range(8)}
+    asked, said = set[Opener](readers), dict[str, list[int]]()
+    for _ in range(40):
+        for name in (one for one in readers if one in asked):
+            recorder.begin(name)
+            said[name] = [sheet.value(at) for at in readers[name]]
+            recorder.end()
+        recorder.sweep()
+        changed = chance.sample(range(12), chance.randrange(1, 4))
+        for at in changed:
+            sheet.numbers[at] = chance.randrange(4)
+        sheet.made.clear()
+        before = {cell: (recorder.opened[cell], value) for cell, value in recorder.values.items()}
+        asked = recorder.dirty(map(sheet.row, changed))
+        for cell, value in recorder.values.items():
+            assert value == sheet.anew(int(str(cell[1]))), cell
+        moved = {n for n, at in readers.items() if said[n] != [sheet.anew(one) for one in at]}
+        assert asked == moved, "early cut-off: who reads values is asked if one of them is another"
+        assert max(sheet.made.values(), default=0) <= 1, "none is made twice for one change"
+        others = {sheet.row(at) for at in changed} | {
+            cell for cell, (_, value) in before.items() if recorder.values[cell] != value
+        }
+        for cell, (opened, _) in before.items():
+            assert others.intersection(opened) or not sheet.made[int(str(cell[1]))], "no need"
+
+
+def test_a_value_that_can_be_mended_is_told_all_that_changed_of_what_it_read() -> None:
+    recorder, told = Recorder(), list[frozenset[Cell]]()
+
+    def make() -> int:
+        for cell in (ROW, OTHER, ("row", "Pod", "shop", "more")):
+            recorder.note(cell)
+        return 1
+
+    def mend(old: object, causes: frozenset[Cell]) -> object:
+        told.append(causes)
+        return old
+
+    recorder.begin("reader")
+    recorder.value(ADDED, make, mend)
+    recorder.end()
+    assert recorder.dirty([ROW, OTHER]) == set()
+    assert recorder.dirty([OTHER]) == set(), "what it had read it still has"
+    assert told == [frozenset({ROW, OTHER}), frozenset({OTHER})]
