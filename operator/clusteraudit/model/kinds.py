@@ -132,6 +132,11 @@ def _held(row: Row) -> object:
     return (row.template, row.claims) if isinstance(row, PodRow) else None
 
 
+def _there(row: Row) -> object:
+    """What a pod is, and whether it has ended or is ending."""
+    return (row.template, row.active, row.terminating) if isinstance(row, PodRow) else None
+
+
 def _labels(row: Row) -> Hashable | None:
     if isinstance(row, PodRow):
         return (row.namespace, row.template.labels)
@@ -195,7 +200,7 @@ def _waiting(row: Row) -> Hashable | None:
 INDEXES: Mapping[str, Index] = {
     "children": Index((*WORKLOADS, "Pod"), owner_of),
     "pods_on": Index(("Pod",), _node, {"held_on": _held}),
-    "pods_by_labels": Index(("Pod",), _labels),
+    "pods_by_labels": Index(("Pod",), _labels, {"there_by_labels": _there}),
     "templates_by_labels": Index(WORKLOADS, _labels),
     "unplaced": Index(("Pod",), _waiting),
     "repelling": Index(("Pod",), _repelling),

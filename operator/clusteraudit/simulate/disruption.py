@@ -105,7 +105,7 @@ def selected(cluster: Cluster, namespace: str, name: str) -> tuple[Key, ...]:
     if budget is None or budget.selector is None:
         return ()
     chosen = cluster.labels("pods_by_labels", namespace, budget.selector)
-    pods = (p for ls in chosen for p in cluster.bucket(PodRow, "pods_by_labels", (namespace, ls)))
+    pods = (p for ls in chosen for p in cluster.bucket(PodRow, "there_by_labels", (namespace, ls)))
     return tuple(sorted(pod.key for pod in pods))
 
 

@@ -149,7 +149,7 @@ def _finding(
 
 def _selected(cluster: Cluster, policy: PolicyRow) -> Iterator[tuple[Labels, list[PodRow]]]:
     for labels in cluster.labels("pods_by_labels", policy.namespace, policy.selector):
-        pods = cluster.bucket(PodRow, "pods_by_labels", (policy.namespace, labels))
+        pods = cluster.bucket(PodRow, "there_by_labels", (policy.namespace, labels))
         asking = [pod for pod in pods if pod.active and _asks_cluster_dns(pod)]
         if asking:
             yield labels, asking
@@ -210,7 +210,7 @@ def _backends(cluster: Cluster, service: ServiceRow, addresses: list[str]) -> It
     if not service.selector:
         return
     for labels in cluster.labels("pods_by_labels", service.namespace, service.selector):
-        pods = cluster.bucket(PodRow, "pods_by_labels", (service.namespace, labels))
+        pods = cluster.bucket(PodRow, "there_by_labels", (service.namespace, labels))
         serving = [pod for pod in pods if pod.active]
         if serving:
             yield Backend(
