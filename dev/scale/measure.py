@@ -278,6 +278,8 @@ async def _restart(run: Run) -> Figures:
         "peakMib": round(after.peak / MIB, 1),
         "podsKnown": int(samples['cluster_audit_operator_kind_objects{kind="Pod"}']),
         "podsThere": await run.stand.server.pods(),
+        "podsSkipped": int(samples['cluster_audit_operator_kind_skipped{kind="Pod"}']),
+        "relists": int(samples['cluster_audit_operator_kind_relists{kind="Pod"}']),
         "stall": _stall(samples),
     }
 
