@@ -1,19 +1,21 @@
 """Everything of a live cluster, once: what `scan` and `snapshot` read."""
 
 import asyncio
+import random
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import aclosing
 from datetime import UTC, datetime
 
 from clusteraudit.kube.discovery import groups, version
-from clusteraudit.kube.errors import ForbiddenError, GoneError, NotFoundError
+from clusteraudit.kube.errors import ForbiddenError, GoneError, NotFoundError, UnreachableError
 from clusteraudit.kube.patience import patiently
 from clusteraudit.kube.session import JSON, Session
 from clusteraudit.sources.feed import Resource
 from clusteraudit.sources.gather import Gathering
 from clusteraudit.sources.intake import Header, Intake
 from clusteraudit.sources.resources import POLLED, WATCHED, path
-from clusteraudit.sources.wire import Page, Turn, pages
+from clusteraudit.sources.source import SILENCE, Source
+from clusteraudit.sources.wire import BrokenWatchError, Page, Turn, pages, peeked
 
 _AT_ONCE = 4
 _PARTIAL = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
@@ -73,16 +75,34 @@ async def _all(asked: Iterable[Coroutine[None, None, None]]) -> None:
 
 
 async def _list(session: Session, resource: Resource, into: Intake, progress: Progress) -> None:
-    """All pages of a kind; one that was asked for too late means to begin again."""
-    while True:
-        try:
-            await _whole(session, resource, into, progress)
-        except GoneError:
-            continue
-        return
+    """All of a kind in pages; if one was asked for too late, as a stream, which cannot expire."""
+    try:
+        await _in_pages(session, resource, into, progress)
+    except GoneError:
+        told = _told(into, progress)
+        await patiently(lambda: _streamed(session, resource, into, progress), told)
 
 
-async def _whole(session: Session, resource: Resource, into: Intake, progress: Progress) -> None:
+async def _streamed(session: Session, resource: Resource, into: Intake, progress: Progress) -> None:
+    """What is there when it begins; what changes meanwhile does not count."""
+    into.begin(resource.kind)
+    source = Source(session, resource, silence=SILENCE, rng=random.Random())
+    turn = Turn()
+    try:
+        async with aclosing(source.everything()) as events:
+            async for event in events:
+                if event.type == "BOOKMARK" and peeked(event).metadata.last:
+                    return
+                if event.type == "ADDED":
+                    into.add_item("", resource.kind, resource.api_version, bytes(event.object))
+                    progress("the cluster", into.read)
+                    await turn.end()
+    except BrokenWatchError as broken:
+        raise UnreachableError(f"the list of {resource.plural} as a stream: {broken}") from None
+    raise UnreachableError(f"the list of {resource.plural} ended before its end mark")
+
+
+async def _in_pages(session: Session, resource: Resource, into: Intake, progress: Progress) -> None:
     told, turn = _told(into, progress), Turn()
     into.begin(resource.kind)
     async with aclosing(pages(lambda params: _page(session, resource, params, told))) as listed:

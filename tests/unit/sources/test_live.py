@@ -2,13 +2,23 @@
 
 import pytest
 
-from clusteraudit.kube.errors import ApiError
+from clusteraudit.kube.errors import ApiError, UnreachableError
 from clusteraudit.kube.patience import RETRIES, patiently
 from clusteraudit.kube.session import Session
 from clusteraudit.sources.gather import Gathering
 from clusteraudit.sources.live import read
 from clusteraudit.sources.resources import WATCHED, path
-from support.apiserver import Answer, page, refuses, says, serving
+from support.apiserver import (
+    Answer,
+    event,
+    mark,
+    page,
+    pod,
+    refuses,
+    says,
+    serving,
+    streams,
+)
 from support.credentials import Credentials
 
 LATER = {"Retry-After": "0"}
@@ -62,3 +72,27 @@ async def test_who_waits_hears_how_long_it_takes() -> None:
 async def test_a_refusal_that_names_no_time_is_one() -> None:
     with pytest.raises(ApiError, match="broken"):
         await reading(refuses(500, "broken"), says(page([])))
+
+
+async def test_after_a_page_that_expired_all_comes_as_a_stream() -> None:
+    """Pages may expire again and again where they take longer than the server keeps versions."""
+    late, first = refuses(410, "too late"), says(page(["a", "b"], "more"))
+    changed = [event("MODIFIED", pod("a", 8)), event("DELETED", pod("b", 9))]
+    whole = [*(event("ADDED", pod(name)) for name in "abc"), *changed, mark(9, end=True)]
+    gathering = await reading(first, late, streams(*whole, then="silence"))
+    assert gathering.counts["Pod"] == 3
+    assert not gathering.skipped
+    assert not gathering.duplicates
+
+
+@pytest.mark.parametrize(
+    ("stream", "why"),
+    [
+        (streams(event("ADDED", pod("a"))), "ended before its end mark"),
+        (streams(event("ADDED", pod("a")), then="abort"), "the watch broke"),
+        (streams(b"<html>\n"), "no event"),
+    ],
+)
+async def test_a_stream_that_breaks_is_no_list(stream: Answer, why: str) -> None:
+    with pytest.raises(UnreachableError, match=why):
+        await reading(says(page(["a"], "more")), refuses(410), stream)
