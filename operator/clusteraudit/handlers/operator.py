@@ -182,7 +182,7 @@ class _Operator:
 
     def _see(self, seen: Seen) -> None:
         if self._reports.see(seen):
-            self._pending.changed.set()
+            self._pending.wake()
         self._publisher.touched(seen.name, seen.version)  # perhaps while Kopf was not looking
 
     def _lose(self, name: str, uid: str) -> None:
@@ -227,7 +227,7 @@ class _Operator:
             if self._pending.answered and self._pulse.last is not None:
                 seconds, ended = await self._engine.rehearse()
                 if ended:  # an audit without changes tells of it
-                    self._pending.changed.set()
+                    self._pending.wake()
             await asyncio.sleep(max(_REHEARSAL, seconds / _SHARE - seconds))
 
     async def _watch_over(self) -> None:

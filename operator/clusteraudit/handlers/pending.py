@@ -24,11 +24,19 @@ class Pending:
         self.skips: dict[tuple[str, Key], str] = {}
         self.namespaces: set[str] = set()
         self.changed = asyncio.Event()
+        self.since = 0.0
+        """When the first of the changes came, by the monotonic clock."""
         self.settled = asyncio.Event()
         """Every kind was listed once, or refused."""
         self._rows: dict[tuple[str, Key], Row | None] = {}
         self._evidence: dict[str, Evidence] = {kind: _waiting() for kind in KINDS}
         self._stale: dict[str, int] = {}
+
+    def wake(self) -> None:
+        """Something is to be audited."""
+        if not self.changed.is_set():
+            self.since = time.monotonic()
+            self.changed.set()
 
     def put(self, kind: str, key: Key, row: Row | None) -> None:
         """An object as it is now; None when it is gone."""
@@ -36,7 +44,7 @@ class Pending:
         self.skips.pop((kind, key), None)
         if kind == "Namespace":
             (self.namespaces.discard if row is None else self.namespaces.add)(key[1])
-        self.changed.set()
+        self.wake()
 
     def skipped(self, kind: str, namespace: str, name: str, reason: str, message: str) -> None:
         """An object that cannot be evaluated: counted, and the first of them told."""
@@ -65,7 +73,7 @@ class Pending:
     def _learn(self, kind: str) -> None:
         evidence = self._judge(kind, self.states.get(kind, KindState()))
         self._evidence[kind] = evidence
-        self.changed.set()
+        self.wake()
         if self.answered:
             self.settled.set()
 

@@ -44,9 +44,14 @@ class Pulse:
         await asyncio.to_thread(memory.settle)
         while True:
             await self._wait()
-            rest = min(LONGEST, _REST * self._engine.cpu_seconds)
-            await asyncio.sleep(max(self._window, rest))
+            await asyncio.sleep(self._due() - time.monotonic())
             await self._audit()
+
+    def _due(self) -> float:
+        """When the next audit begins: changes that came while the last one ran have waited then."""
+        pending, rest = self._pending, min(LONGEST, _REST * self._engine.cpu_seconds)
+        first = pending.since if pending.changed.is_set() else time.monotonic()
+        return max(first + self._window, self.beat + rest)
 
     async def _gather(self) -> None:
         """Until every kind has answered, rows go into the model, and nobody is asked."""

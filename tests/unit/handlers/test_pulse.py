@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -61,3 +62,28 @@ async def test_a_clock_that_is_set_back_puts_it_off(monkeypatch: pytest.MonkeyPa
 
 async def test_without_a_deadline_it_waits_for_a_change(monkeypatch: pytest.MonkeyPatch) -> None:
     assert await audits(None, 3600, monkeypatch) == 0
+
+
+async def test_the_window_begins_with_the_first_change_also_while_an_audit_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who waits for what an audit tells, waits for the window and for one audit, not for two."""
+    monkeypatch.setattr("clusteraudit.handlers.memory.settle", lambda: None)
+    pending = Pending()
+    pending.settled.set()
+
+    class Slow(Audits):
+        async def step(self, *_: object, **__: object) -> Any:
+            pending.wake()
+            self.at.append(time.monotonic())
+            await asyncio.sleep(0.5)
+            return SimpleNamespace(wake=None, transitions=(), asked=0, entries=())
+
+    engine = Slow(None)
+    pulse = Pulse(pending, cast("Engine", engine), lambda _: None, window=0.6)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(2.9):
+            await pulse.run()
+    pauses = [after - before for before, after in pairwise(engine.at)]
+    assert len(pauses) >= 3
+    assert min(pauses) >= 0.55
