@@ -197,25 +197,16 @@ def _is_of(template: PodTemplate, shapes: set[Shape]) -> bool:
 
 def _shapes(cluster: Cluster, workload: Ref) -> frozenset[Shape]:
     """Of its living pods that a scheduler must find nodes for."""
-    alike = cluster.workload_pods(workload).by_template
-    if len(alike) > _MANY:
-        return _shapes_of_many(cluster, workload)
-    return _distinct(pods[0].template for pods in alike.values())
+    many = len(cluster.workload_pods(workload).by_template) > _MANY
+    return (_shapes_of_many if many else _shapes_of)(cluster, workload)
 
 
-@derived
-def _shapes_of_many(cluster: Cluster, workload: Ref) -> frozenset[Shape]:
-    return _distinct(_templates(cluster, workload))
+def _shapes_of(cluster: Cluster, workload: Ref) -> frozenset[Shape]:
+    alike = cluster.workload_pods(workload).by_template.values()
+    return frozenset(shape_of(pods[0].template) for pods in alike if _placeable(pods[0].template))
 
 
-@derived
-def _templates(cluster: Cluster, workload: Ref) -> tuple[PodTemplate, ...]:
-    """Of its living pods; that one of them becomes ready changes none."""
-    return tuple(pods[0].template for pods in cluster.workload_pods(workload).by_template.values())
-
-
-def _distinct(templates: Iterable[PodTemplate]) -> frozenset[Shape]:
-    return frozenset(shape_of(one) for one in templates if _placeable(one))
+_shapes_of_many = derived(_shapes_of)
 
 
 def _placeable(template: PodTemplate) -> bool:

@@ -13,8 +13,8 @@ from clusteraudit.model.rows import PodTemplate
 from clusteraudit.sources import documents as docs
 from clusteraudit.sources.convert import labels
 
-_MOST = 16_384
-"""Controllers, a quarter of a KiB each: in a cluster of 10,000 the next pod may be of any."""
+_MOST = 10_240
+"""Controllers: in a cluster of 10,000 the next pod may be of any; those that went are forgotten."""
 _RESIZE = "PodResizePending"
 _encode = msgspec.msgpack.Encoder().encode
 

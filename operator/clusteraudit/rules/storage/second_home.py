@@ -30,7 +30,7 @@ from clusteraudit.model import build
 from clusteraudit.model.cluster import derived
 from clusteraudit.model.kinds import ref
 from clusteraudit.model.places import zone_ref
-from clusteraudit.model.rows import Key, PodRow, PodTemplate, VolumeRow
+from clusteraudit.model.rows import Key, PodRow, VolumeRow
 from clusteraudit.rules.kit import (
     Answer,
     Cluster,
@@ -48,7 +48,7 @@ from clusteraudit.rules.kit import (
 )
 from clusteraudit.simulate.autoscaling import prospect
 from clusteraudit.simulate.filters.kit import Shape, shape_of
-from clusteraudit.simulate.fit import bound, volumes_of
+from clusteraudit.simulate.fit import volumes_of
 from clusteraudit.simulate.homes import in_reach, scarce, turned_away, with_room
 from clusteraudit.simulate.loads import stays
 from clusteraudit.simulate.workload import label_of
@@ -153,31 +153,12 @@ def _without_home(cluster: Cluster, workload: Ref) -> Iterator[_Lone]:
             yield lone
 
 
-class _Placed(msgspec.Struct, frozen=True, gc=False):
-    """Of a pod, what decides where else it can run: not whether it is ready."""
-
-    key: Key
-    node: str
-    claims: tuple[str, ...]
-    template: PodTemplate
-
-
-@derived
-def _placed(cluster: Cluster, workload: Ref) -> tuple[_Placed, ...]:
-    """Pods with volumes that run, and would be made anew elsewhere."""
-    return tuple(
-        _Placed(pod.key, pod.node, pod.claims, pod.template)
-        for pod in cluster.workload_pods(workload).with_claims
-        if pod.node and pod.active and not pod.terminating and not stays(pod.template)
-    )
-
-
 @derived
 def _doubtful(cluster: Cluster, workload: Ref) -> tuple[tuple[Key, tuple[Reach, ...]], ...]:
     """Pods for which no other node has room, and how far their volumes reach."""
     rooms: dict[tuple[Shape, tuple[Reach, ...]], tuple[str, ...]] = {}
     found = []
-    for pod in _placed(cluster, workload):
+    for pod in filter(_would_move, cluster.workload_pods(workload).with_claims):
         reaches = _reaches(cluster, pod)
         if not reaches:
             continue
@@ -187,6 +168,11 @@ def _doubtful(cluster: Cluster, workload: Ref) -> tuple[tuple[Key, tuple[Reach, 
         if not any(name != pod.node for name in rooms[kind]):
             found.append((pod.key, reaches))
     return tuple(found)
+
+
+def _would_move(pod: PodRow) -> bool:
+    """Whether it runs, and would be made anew elsewhere."""
+    return bool(pod.node) and pod.living and not stays(pod.template)
 
 
 def _lone(cluster: Cluster, pod: PodRow, reaches: tuple[Reach, ...]) -> _Lone | None:
@@ -203,10 +189,10 @@ def _lone(cluster: Cluster, pod: PodRow, reaches: tuple[Reach, ...]) -> _Lone | 
     return _Lone(pod, reaches, others, Severity.MEDIUM)
 
 
-def _reaches(cluster: Cluster, pod: _Placed) -> tuple[Reach, ...]:
+def _reaches(cluster: Cluster, pod: PodRow) -> tuple[Reach, ...]:
     """Where its volumes reach, if all are zonal that are bound to a place at all."""
     reaches: dict[Reach, None] = {}
-    for name in bound(cluster, pod.key[0], pod.claims):
+    for name in volumes_of(cluster, pod):
         row = cluster.find(VolumeRow, "PersistentVolume", "", name)
         if row and (row.affinity or row.zones):
             reaches[reach_of(row)] = None
