@@ -15,7 +15,7 @@ from clusteraudit.model.build import NOW
 from clusteraudit.model.kinds import API_GROUPS, INDEXES, KINDS
 from clusteraudit.model.recorder import VALUE
 from clusteraudit.model.rows import Ref
-from clusteraudit.model.store import CHILDREN, TEMPLATES, Cell, Evidence
+from clusteraudit.model.store import CHILDREN, FAMILY, TEMPLATES, Cell, Evidence
 from clusteraudit.rules.catalogue import Catalogue, catalogue
 from clusteraudit.rules.kit import LOOPS, MAX_REFS, Answer, Example, Rule, Turn
 from support.clusters import EVERYTHING, ask, audit_of, changes_of
@@ -92,13 +92,16 @@ def _kinds_opened(audit: Audit, rule: Rule) -> set[str]:
     return {kind for cell in seen for kind in _kinds(cell)}
 
 
+_KINDS_OF = {name: index.kinds for of, index in INDEXES.items() for name in (of, *index.aspects)}
+
+
 def _kinds(cell: Cell) -> tuple[str, ...]:
     if cell == TEMPLATES:
         return ("Pod",)
     if cell[0] in {"bucket", "buckets", "group", "groups", "labelled"}:
-        return INDEXES[str(cell[1])].kinds
-    if cell[0] == "under":
-        return INDEXES[CHILDREN].kinds
+        return _KINDS_OF[str(cell[1])]
+    if cell[0] in {"under", FAMILY}:
+        return _KINDS_OF[CHILDREN]
     return () if cell[0] == VALUE else (str(cell[1]),)
 
 

@@ -4,7 +4,7 @@ Every change names the cells that it touched; who had opened one of them is aske
 """
 
 from bisect import bisect_left
-from collections.abc import Container, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Literal, cast
 
 import msgspec
@@ -69,11 +69,16 @@ class Touched(msgspec.Struct):
     cells: set[Cell] = msgspec.field(default_factory=set)
     born: set[Ref] = msgspec.field(default_factory=set)
     gone: set[Ref] = msgspec.field(default_factory=set)
-    opened: Container[Cell] | None = None
+    opened: Collection[Cell] | None = None
     """Cells that anybody has opened; None for not known, which is all of them.
 
     Of a whole cluster that comes at once, millions of cells would be noted for nobody.
     """
+
+    @property
+    def asked(self) -> bool:
+        """Whether anybody has opened a cell."""
+        return self.opened is None or bool(self.opened)
 
     def touch(self, cell: Cell) -> None:
         """Note a cell that no longer holds what it held, if that is of interest."""
@@ -122,7 +127,7 @@ class Store:
         self.templates: dict[PodTemplate, int] = {}
         self._pool: dict[PodTemplate, tuple[PodTemplate, int]] = {}
 
-    def apply(self, changes: Iterable[Change], opened: Container[Cell] | None = None) -> Touched:
+    def apply(self, changes: Iterable[Change], opened: Collection[Cell] | None = None) -> Touched:
         """Make the changes; a row equal to the one that stands touches nothing."""
         touched = Touched(opened=opened)
         for change in changes:
@@ -154,7 +159,8 @@ class Store:
             self.tables[kind][key] = new
         self._adopt(kind, key, old, new, touched)
         self._reindex(kind, old, new, touched)
-        self._touch_families(old, new, touched)
+        if touched.asked:
+            self._touch_families(old, new, touched)
         self._count(kind, new, +1, touched)
         touched.cells.add(("table", kind))
         touched.touch(("row", kind, *key))
@@ -258,8 +264,9 @@ class Store:
         for name, index in _INDEXES_OF.get(kind, ()):
             before = None if old is None else index.key(old)
             after = None if new is None else index.key(new)
-            for cell in self._of_index(name, index, (before, old), (after, new)):
-                touched.touch(cell)
+            if touched.asked:
+                for cell in self._of_index(name, index, (before, old), (after, new)):
+                    touched.touch(cell)
             if before is not None and old is not None and before != after:
                 self._unfile(name, before, old, touched)
             if after is not None and new is not None:
