@@ -279,7 +279,7 @@ async def _restart(run: Run) -> Figures:
         "podsKnown": int(samples['cluster_audit_operator_kind_objects{kind="Pod"}']),
         "podsThere": await run.stand.server.pods(),
         "podsSkipped": int(samples['cluster_audit_operator_kind_skipped{kind="Pod"}']),
-        "relists": int(samples['cluster_audit_operator_kind_relists{kind="Pod"}']),
+        "relists": int(samples['cluster_audit_operator_kind_relists_total{kind="Pod"}']),
         "stall": _stall(samples),
     }
 
