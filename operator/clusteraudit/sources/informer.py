@@ -27,13 +27,11 @@ from clusteraudit.kube.session import Session
 from clusteraudit.sources.feed import STALE, KindState, Resource, Sink
 from clusteraudit.sources.pauses import Pauses
 from clusteraudit.sources.reader import Reader
-from clusteraudit.sources.source import SILENCE, Source
+from clusteraudit.sources.source import NO_STREAM, SILENCE, Source
 from clusteraudit.sources.wire import BrokenWatchError, Turn, following, metadata, number, peeked
 
 _PASSING = {401, 403, 404, 429}
 """Refusals that say nothing of the version that was asked for."""
-_NO_STREAM = {400, 405, 406, 422}
-"""Refusals of a server that cannot stream lists."""
 
 
 class Informer:
@@ -157,7 +155,7 @@ class Informer:
             try:
                 return await self._stream_list()
             except ApiError as error:
-                if error.status not in _NO_STREAM:
+                if error.status not in NO_STREAM:
                     raise
                 self._streaming = False
         try:

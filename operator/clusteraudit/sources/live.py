@@ -7,14 +7,20 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 
 from clusteraudit.kube.discovery import groups, version
-from clusteraudit.kube.errors import ForbiddenError, GoneError, NotFoundError, UnreachableError
+from clusteraudit.kube.errors import (
+    ApiError,
+    ForbiddenError,
+    GoneError,
+    NotFoundError,
+    UnreachableError,
+)
 from clusteraudit.kube.patience import patiently
 from clusteraudit.kube.session import JSON, Session
 from clusteraudit.sources.feed import Resource
 from clusteraudit.sources.gather import Gathering
 from clusteraudit.sources.intake import Header, Intake
 from clusteraudit.sources.resources import POLLED, WATCHED, path
-from clusteraudit.sources.source import SILENCE, Source
+from clusteraudit.sources.source import NO_STREAM, SILENCE, Source
 from clusteraudit.sources.wire import BrokenWatchError, Page, Turn, pages, peeked
 
 _AT_ONCE = 4
@@ -75,12 +81,21 @@ async def _all(asked: Iterable[Coroutine[None, None, None]]) -> None:
 
 
 async def _list(session: Session, resource: Resource, into: Intake, progress: Progress) -> None:
-    """All of a kind in pages; if one was asked for too late, as a stream, which cannot expire."""
-    try:
-        await _in_pages(session, resource, into, progress)
-    except GoneError:
-        told = _told(into, progress)
-        await patiently(lambda: _streamed(session, resource, into, progress), told)
+    """All of a kind in pages; if one was asked for too late, as a stream, which cannot expire.
+
+    From a server that cannot stream, in pages again.
+    """
+    told = _told(into, progress)
+    while True:
+        try:
+            return await _in_pages(session, resource, into, progress)
+        except GoneError:
+            pass
+        try:
+            return await patiently(lambda: _streamed(session, resource, into, progress), told)
+        except ApiError as error:
+            if error.status not in NO_STREAM:
+                raise
 
 
 async def _streamed(session: Session, resource: Resource, into: Intake, progress: Progress) -> None:

@@ -17,6 +17,8 @@ from clusteraudit.sources.wire import BrokenWatchError, Event, Events, Page, Pag
 
 SILENCE = 75.0
 """Seconds without a byte after which a watch counts as dead: bookmarks come each minute."""
+NO_STREAM = frozenset({400, 405, 406, 422})
+"""Refusals of a server that cannot stream lists."""
 _SERVER_TIMEOUT = (240, 300)
 """Seconds after which the server shall end a watch; drawn by lot, so that not all end together."""
 _PARTIAL = "application/json;as=PartialObjectMetadata{list};g=meta.k8s.io;v=v1"

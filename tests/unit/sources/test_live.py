@@ -96,3 +96,9 @@ async def test_after_a_page_that_expired_all_comes_as_a_stream() -> None:
 async def test_a_stream_that_breaks_is_no_list(stream: Answer, why: str) -> None:
     with pytest.raises(UnreachableError, match=why):
         await reading(says(page(["a"], "more")), refuses(410), stream)
+
+
+async def test_a_server_that_cannot_stream_is_asked_for_pages_again() -> None:
+    first, late = says(page(["a"], "more")), refuses(410)
+    gathering = await reading(first, late, refuses(422), says(page("ab")))
+    assert gathering.counts["Pod"] == 2
