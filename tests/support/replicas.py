@@ -48,6 +48,13 @@ class Replica:
         lines = (one for one in text.splitlines() if one.startswith(f"{metric} "))
         return next((float(one.split()[1]) for one in lines), None)
 
+    def knows(self, kind: str) -> bool:
+        """Whether a kind is known in full; raises AssertionError with the replica's log if not."""
+        text = self.operator.get("/metrics", self.operator.metrics_port)
+        known = f'kind_synced{{kind="{kind}"}} 1.0' in text
+        assert known, self.operator.log.read_text()
+        return known
+
     @property
     def leads(self) -> bool:
         """By its own word."""

@@ -55,8 +55,13 @@ class Pending:
         self.skips[key] = why
 
     def state(self, kind: str, state: KindState) -> None:
-        """What is known of a kind has changed."""
+        """What is known of a kind has changed; a refusal, and its end, is told."""
+        refused = self.states.get(kind, KindState()).forbidden
         self.states[kind] = state
+        if state.forbidden and not refused:
+            _log.warning("a kind may not be read", kind=kind, why=state.reason)
+        elif refused and state.synced:
+            _log.info("a kind may be read again", kind=kind)
         self._learn(kind)
 
     def heard(self, kind: str, *, stale: bool, silent: float) -> None:

@@ -2,6 +2,8 @@
 
 import time
 
+from structlog.testing import capture_logs
+
 from clusteraudit.handlers.pending import Pending
 from clusteraudit.sources.feed import KindState
 
@@ -36,3 +38,16 @@ def test_what_was_skipped_and_is_gone_is_counted_no_more() -> None:
     assert len(pending.skips) == 1
     pending.put("Pod", ("n", "a"), None)
     assert not pending.skips
+
+
+def test_a_refusal_and_its_end_are_told_once() -> None:
+    pending = Pending()
+    refused = KindState(forbidden=True, reason="Forbidden", since=1)
+    with capture_logs() as logged:
+        for state in (KindState(), refused, refused, KindState(synced=True), KindState(synced=True)):
+            pending.state("Pod", state)
+    told = [(one["log_level"], one["event"], one["kind"]) for one in logged]
+    assert told == [
+        ("warning", "a kind may not be read", "Pod"),
+        ("info", "a kind may be read again", "Pod"),
+    ]
