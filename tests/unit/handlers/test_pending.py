@@ -44,7 +44,13 @@ def test_a_refusal_and_its_end_are_told_once() -> None:
     pending = Pending()
     refused = KindState(forbidden=True, reason="Forbidden", since=1)
     with capture_logs() as logged:
-        for state in (KindState(), refused, refused, KindState(synced=True), KindState(synced=True)):
+        for state in (
+            KindState(),
+            refused,
+            refused,
+            KindState(synced=True),
+            KindState(synced=True),
+        ):
             pending.state("Pod", state)
     told = [(one["log_level"], one["event"], one["kind"]) for one in logged]
     assert told == [
