@@ -33,7 +33,7 @@ class Etcd:
     """An etcd, by its gateway of JSON."""
 
     def __init__(self, port: int) -> None:
-        self._url = f"http://127.0.0.1:{port}/v3/kv/txn"
+        self._url = f"http://127.0.0.1:{port}/v3/kv/"
         self._http: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -62,13 +62,25 @@ class Etcd:
 
     async def write(self, batch: list[Put]) -> None:
         """Write a few in one transaction."""
+        await self._ask("txn", {"success": [_operation(*put) for put in batch]})
+
+    async def count(self, prefix: str) -> int:
+        """How many keys begin so; what nobody cached, and no request is too large for."""
+        start = (_ROOT + prefix).encode()
+        end = start[:-1] + bytes([start[-1] + 1])
+        asked = {"key": _text(start), "rangeEnd": _text(end), "countOnly": True}
+        return int((await self._ask("range", asked)).get("count", 0))
+
+    async def _ask(self, what: str, body: dict[str, Any]) -> dict[str, Any]:
         if self._http is None:
             raise RuntimeError("etcd is not open")
-        body = json.dumps({"success": [_operation(*put) for put in batch]})
-        async with self._http.post(self._url, data=io.BytesIO(body.encode())) as answer:
+        data = io.BytesIO(json.dumps(body).encode())
+        async with self._http.post(self._url + what, data=data) as answer:
             text = await answer.text()
             if answer.status != 200:
                 raise RuntimeError(f"etcd: {answer.status} {text[:300]}")
+            told: dict[str, Any] = json.loads(text)
+            return told
 
 
 def _batches(puts: Iterable[Put]) -> Iterable[list[Put]]:

@@ -277,7 +277,7 @@ async def _restart(run: Run) -> Figures:
         "rssMibAfter": round(after.resident / MIB, 1),
         "peakMib": round(after.peak / MIB, 1),
         "podsKnown": int(samples['cluster_audit_operator_kind_objects{kind="Pod"}']),
-        "podsThere": await run.stand.server.pods(),
+        "podsThere": await run.stand.etcd.count("pods/"),
         "podsSkipped": int(samples['cluster_audit_operator_kind_skipped{kind="Pod"}']),
         "relists": int(samples['cluster_audit_operator_kind_relists_total{kind="Pod"}']),
         "stall": _stall(samples),

@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 import aiohttp
-import msgspec
 
 from clusteraudit.kube.session import JSON
 from clusteraudit.sources.resources import WATCHED, path
-from clusteraudit.sources.wire import Page
 
 if TYPE_CHECKING:
     from clusteraudit.sources.feed import Resource
@@ -82,18 +80,6 @@ class Server:
             await self._stream(one)
         ways["stream"] = time.monotonic() - began
         return BareList(min(ways.values()), sizes[0], ways)
-
-    async def pods(self) -> int:
-        """How many there are, one by one."""
-        params, count = {"limit": str(max(PAGES))}, 0
-        headers = {"Accept": _PARTIAL.format(list="List")}
-        while True:
-            async with self.http.get("/api/v1/pods", params=params, headers=headers) as answer:
-                page = msgspec.json.decode(await answer.read(), type=Page)
-            count += len(page.items or ())
-            if not page.metadata.continue_:
-                return count
-            params["continue"] = page.metadata.continue_
 
     async def _pages(self, resource: Resource, limit: int) -> int:
         params, size = {"limit": str(limit)}, 0

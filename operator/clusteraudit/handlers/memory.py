@@ -1,4 +1,4 @@
-"""What is held for good is put aside, and what was needed for the start alone is given back."""
+"""What is held for good is put aside, and what is needed no more is given back."""
 
 import contextlib
 import ctypes
@@ -8,9 +8,17 @@ import gc
 def settle() -> None:
     """After the first audit: the model stays, so the search for cycles need not walk it again.
 
-    A walk through the notes of 150,000 pods' readers keeps all threads from running. Lists and
-    decoding leave free memory between what is kept; the C library holds it until it is asked.
+    A walk through the notes of 150,000 pods' readers keeps all threads from running.
     """
     gc.freeze()
+    give_back()
+
+
+def give_back() -> None:
+    """Free memory between what is kept, back to the system: milliseconds.
+
+    Lists, decoding and pods that come and go leave it; the C library holds it until it is asked,
+    or until there is none in use above it.
+    """
     with contextlib.suppress(AttributeError):  # a C library other than glibc
         ctypes.CDLL(None).malloc_trim(0)

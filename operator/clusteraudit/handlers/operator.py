@@ -15,7 +15,8 @@ from typing import TypeVarTuple
 import structlog
 
 from clusteraudit.audit.audit import AuditResult
-from clusteraudit.handlers import logs
+from clusteraudit.handlers import logs, memory
+from clusteraudit.handlers.allowance import Allowance
 from clusteraudit.handlers.arrangement import Arrangement
 from clusteraudit.handlers.endpoints import Listening, endpoints
 from clusteraudit.handlers.engine import Engine
@@ -54,8 +55,6 @@ buffers), and of its own accord the collector comes too rarely to see (`cli.main
 _SURVEY = 30.0
 """Seconds between looks at which reports there are."""
 _REHEARSAL = 1.0
-_SHARE = 0.02
-"""Of a core, for drills in the background: changes and audits have the rest of a tenth."""
 _START = 1.0
 """Seconds over which watches begin, by lot: replicas that start together do not ask together."""
 LISTS = 4
@@ -222,22 +221,25 @@ class _Operator:
 
     async def _rehearse(self) -> None:
         """Lose nodes and zones in the model, while there is nothing more urgent to do."""
+        allowance = Allowance()
         while True:
             seconds = 0.0
             if self._pending.answered and self._pulse.last is not None:
                 seconds, ended = await self._engine.rehearse()
                 if ended:  # an audit without changes tells of it
                     self._pending.wake()
-            await asyncio.sleep(max(_REHEARSAL, seconds / _SHARE - seconds))
+            share = allowance.share(self._turns.cpu_seconds + self._engine.spent["audit"])
+            await asyncio.sleep(max(_REHEARSAL, seconds / share - seconds))
 
     async def _watch_over(self) -> None:
-        """What was not heard of for long is not known any more; what broke is cleared away."""
+        """What was not heard of for long is not known any more; what is of no use is given up."""
         cleared = 0
         while True:
             await asyncio.sleep(_WATCHDOG)
             if self._session.broken - cleared >= _LITTER:
                 cleared = self._session.broken
                 gc.collect()
+            await asyncio.to_thread(memory.give_back)
             for one in self._informers:
                 self._pending.heard(one.kind, stale=one.stale, silent=one.silent)
             for kind in self._usage.kinds:

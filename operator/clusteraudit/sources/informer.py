@@ -178,7 +178,7 @@ class Informer:
         version, turn = "", Turn()
         async with aclosing(self._source.pages()) as pages:
             async for page in pages:
-                for item in page.items or ():
+                for item in page.items:
                     self._reader.put(item)
                     await turn.end()
                 version = page.metadata.resource_version

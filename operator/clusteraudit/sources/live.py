@@ -6,6 +6,8 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import aclosing
 from datetime import UTC, datetime
 
+import msgspec
+
 from clusteraudit.kube.discovery import groups, version
 from clusteraudit.kube.errors import (
     ApiError,
@@ -19,9 +21,10 @@ from clusteraudit.kube.session import JSON, Session
 from clusteraudit.sources.feed import Resource
 from clusteraudit.sources.gather import Gathering
 from clusteraudit.sources.intake import Header, Intake
+from clusteraudit.sources.pages import Pages
 from clusteraudit.sources.resources import POLLED, WATCHED, path
 from clusteraudit.sources.source import NO_STREAM, SILENCE, Source
-from clusteraudit.sources.wire import BrokenWatchError, Page, Turn, pages, peeked
+from clusteraudit.sources.wire import BrokenWatchError, Turn, peeked
 
 _AT_ONCE = 4
 _PARTIAL = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
@@ -120,9 +123,10 @@ async def _streamed(session: Session, resource: Resource, into: Intake, progress
 async def _in_pages(session: Session, resource: Resource, into: Intake, progress: Progress) -> None:
     told, turn = _told(into, progress), Turn()
     into.begin(resource.kind)
-    async with aclosing(pages(lambda params: _page(session, resource, params, told))) as listed:
+    pages = Pages(msgspec.Raw, f"GET {path(resource.api_version, resource.plural)}")
+    async with aclosing(pages.all(lambda params: _page(session, resource, params, told))) as listed:
         async for page in listed:
-            for item in page.items or ():
+            for item in page.items:
                 into.add_item("", resource.kind, resource.api_version, bytes(item))
                 await turn.end()
             progress("the cluster", into.read)
@@ -130,10 +134,10 @@ async def _in_pages(session: Session, resource: Resource, into: Intake, progress
 
 async def _page(
     session: Session, resource: Resource, params: Mapping[str, str], told: Callable[[float], None]
-) -> Page:
+) -> bytes:
     where = path(resource.api_version, resource.plural)
     accept = _PARTIAL if resource.metadata_only else JSON
-    return await patiently(lambda: session.get(where, Page, params, accept), told)
+    return await patiently(lambda: session.send("GET", where, params=params, accept=accept), told)
 
 
 def _told(into: Intake, progress: Progress) -> Callable[[float], None]:

@@ -38,25 +38,16 @@ class Reader:
         elif event.type not in OF_OBJECTS:
             said = peeked(event)
             raise BrokenWatchError(f"{event.type} {said.code}: {said.message}", relist=True)
-        elif event.document is None:
-            self.put(event.object)
         else:
-            self._told(event, event.document)
+            self.put(event.document or event.object)
 
-    def put(self, item: bytes | msgspec.Raw) -> None:
+    def put(self, item: bytes | msgspec.Raw | ObjectDoc) -> None:
         """An object as it now is; one that cannot be read any more is gone from the model."""
         try:
-            row = self.resource.translate(self._decode(item))
+            document = item if isinstance(item, ObjectDoc) else self._decode(item)
+            row = self.resource.translate(document)
         except (TranslateError, *UNREADABLE) as error:
             self._skip(item, error)
-        else:
-            self._keep(row)
-
-    def _told(self, event: Event, document: ObjectDoc) -> None:
-        try:
-            row = self.resource.translate(document)
-        except TranslateError as error:
-            self._skip(event.object, error)
         else:
             self._keep(row)
 
@@ -66,11 +57,8 @@ class Reader:
         self.known[key] = self.generation
         self._sink.put(self.resource.kind, key, row)
 
-    def _skip(self, item: bytes | msgspec.Raw, error: Exception) -> None:
-        try:
-            meta = peek(item).metadata
-        except UNREADABLE:
-            meta = Meta(name="?")
+    def _skip(self, item: bytes | msgspec.Raw | ObjectDoc, error: Exception) -> None:
+        meta = item.metadata if isinstance(item, ObjectDoc) else _meta(item)
         reason = error.reason if isinstance(error, TranslateError) else "InvalidObject"
         key = (meta.namespace, meta.name)
         self.drop(key)
@@ -97,3 +85,10 @@ class Reader:
         """Nothing of the kind is there."""
         self.begin()
         self.end()
+
+
+def _meta(item: bytes | msgspec.Raw) -> Meta:
+    try:
+        return peek(item).metadata
+    except UNREADABLE:
+        return Meta(name="?")

@@ -11,9 +11,11 @@ from clusteraudit.kube.discovery import serves
 from clusteraudit.kube.errors import ApiError, UnreachableError
 from clusteraudit.kube.session import JSON, Session
 from clusteraudit.sources import wire
+from clusteraudit.sources.documents import ObjectDoc
 from clusteraudit.sources.feed import Resource
+from clusteraudit.sources.pages import Page, Pages
 from clusteraudit.sources.resources import path
-from clusteraudit.sources.wire import BrokenWatchError, Event, Events, Page, Pages
+from clusteraudit.sources.wire import BrokenWatchError, Event, Events
 
 SILENCE = 75.0
 """Seconds without a byte after which a watch counts as dead: bookmarks come each minute."""
@@ -37,6 +39,7 @@ class Source:
         self._rng = rng
         self._read = Events(resource.document).read
         self._path = path(resource.api_version, resource.plural)
+        self._pages = Pages(resource.document, f"GET {self._path}")
         self._heard = time.monotonic()
         self._outages = session.gate.outages
 
@@ -61,14 +64,15 @@ class Source:
         """Versions of now on are of the history that the server has now."""
         self._outages = self._session.gate.outages
 
-    def pages(self) -> Pages:
+    def pages(self) -> AsyncGenerator[Page[ObjectDoc], None]:
         """The list; raises ApiError, UnreachableError."""
-        return wire.pages(self._page)
+        return self._pages.all(self._page)
 
-    async def _page(self, params: dict[str, str]) -> Page:
-        page = await self._session.get(self._path, Page, params, self._accept("List"))
+    async def _page(self, params: dict[str, str]) -> bytes:
+        accept = self._accept("List")
+        body = await self._session.send("GET", self._path, params=params, accept=accept)
         self._heard = time.monotonic()
-        return page
+        return body
 
     def everything(self) -> AsyncGenerator[Event, None]:
         """All that is there as events, a bookmark that says so, and what comes after it."""

@@ -1,8 +1,8 @@
-"""What lists and watches send, as far as it is read before the objects: pages, events, versions."""
+"""What watches send, as far as it is read before the objects: events and versions."""
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Generic, TypeVar
 
@@ -14,12 +14,6 @@ from clusteraudit.sources import documents as docs
 
 T = TypeVar("T")
 
-PAGE = 500
-"""Objects of the first page of a list."""
-_PAGES = (100, 5000)
-"""Objects of a page, at least and at most."""
-_PAGE_SIZE = 2**22
-"""Bytes of a page, about. Of 150,000 pods each page costs the server some 20 ms, however small."""
 _PIECE = 0.005
 """Seconds of work after which other tasks get their turn; several lists are read side by side."""
 _LONGEST_LINE = 2**26
@@ -85,48 +79,6 @@ class Event(msgspec.Struct, frozen=True):
     def object(self) -> msgspec.Raw:
         """The object as it came, looked for a second time."""
         return _whole.decode(self.line).object
-
-
-class _ListMeta(msgspec.Struct, frozen=True, rename="camel"):
-    resource_version: str = ""
-    continue_: str = msgspec.field(default="", name="continue")
-
-
-class Page(msgspec.Struct, frozen=True):
-    """A page of a list, its objects not decoded yet."""
-
-    items: list[msgspec.Raw] | None = None
-    metadata: _ListMeta = _ListMeta()
-
-
-Pages = AsyncGenerator[Page, None]
-
-
-async def pages(ask: Callable[[dict[str, str]], Coroutine[None, None, Page]]) -> Pages:
-    """A list in pages, of which the next is on its way while one is read; raises what `ask` does.
-
-    `ask` gets the parameters of a page.
-    """
-    coming = asyncio.create_task(ask({"limit": str(PAGE)}))
-    try:
-        while True:
-            page = await coming
-            if not page.metadata.continue_:
-                yield page
-                return
-            params = {"limit": str(_fitting(page)), "continue": page.metadata.continue_}
-            coming = asyncio.create_task(ask(params))
-            yield page
-    finally:
-        coming.cancel()
-        await asyncio.gather(coming, return_exceptions=True)
-
-
-def _fitting(page: Page) -> int:
-    """Objects of a page after one such as this."""
-    size = sum(memoryview(one).nbytes for one in page.items or ())
-    least, most = _PAGES
-    return max(least, min(most, len(page.items or ()) * _PAGE_SIZE // max(1, size)))
 
 
 class BrokenWatchError(Exception):

@@ -6,14 +6,18 @@ from contextlib import aclosing
 import msgspec
 import pytest
 
-from clusteraudit.kube.errors import GoneError
-from clusteraudit.sources.wire import Page, pages
+from clusteraudit.kube.errors import ApiError, GoneError
+from clusteraudit.sources.pages import Pages
+
+META = {"resourceVersion": "5", "continue": ""}
+WORDS = Pages(str, "GET /words")
 
 
-def page(token: str, size: int = 10) -> Page:
-    meta = {"resourceVersion": "5", "continue": token}
-    body = {"items": ["x" * (size - 2)] * 500, "metadata": meta}
-    return msgspec.json.decode(msgspec.json.encode(body), type=Page)
+def page(token: str, size: int = 10) -> bytes:
+    """As the API server writes it: what it says of the list, then the objects."""
+    meta = {**META, "continue": token}
+    body = {"kind": "WordList", "metadata": meta, "items": ["x" * (size - 3)] * 500}
+    return msgspec.json.encode(body)
 
 
 class Asked:
@@ -26,7 +30,7 @@ class Asked:
         self.answer.set()
         self._fail_at = fail_at
 
-    async def __call__(self, params: dict[str, str]) -> Page:
+    async def __call__(self, params: dict[str, str]) -> bytes:
         number = len(self.params)
         self.params.append(params)
         try:
@@ -40,7 +44,7 @@ class Asked:
 
 
 async def tokens(asked: Asked) -> list[str]:
-    async with aclosing(pages(asked)) as listed:
+    async with aclosing(WORDS.all(asked)) as listed:
         return [one.metadata.continue_ async for one in listed]
 
 
@@ -58,18 +62,20 @@ async def test_a_page_has_as_many_objects_as_fit(size: int, limit: int) -> None:
     """Old ReplicaSets by thousands, of which only metadata are read; pods by some hundreds."""
     asked: list[str] = []
 
-    async def ask(params: dict[str, str]) -> Page:
+    async def ask(params: dict[str, str]) -> bytes:
         asked.append(params["limit"])
         return page("" if len(asked) == 2 else "more", size)
 
-    async for _ in pages(ask):
+    async for _ in WORDS.all(ask):
         pass
-    assert asked == ["500", str(limit)]
+    first, second = map(int, asked)
+    assert first == 500
+    assert second == pytest.approx(limit, rel=0.01), "a page is a little more than its objects"
 
 
 async def test_one_page_is_on_its_way_while_another_is_read() -> None:
     asked = Asked()
-    async with aclosing(pages(asked)) as listed:
+    async with aclosing(WORDS.all(asked)) as listed:
         async for _ in listed:
             await asyncio.sleep(0)
             await asyncio.sleep(0)
@@ -80,7 +86,7 @@ async def test_one_page_is_on_its_way_while_another_is_read() -> None:
 async def test_who_stops_early_leaves_no_request_behind() -> None:
     asked = Asked()
     before = asyncio.all_tasks()
-    async with aclosing(pages(asked)) as listed:
+    async with aclosing(WORDS.all(asked)) as listed:
         async for _ in listed:
             asked.answer.clear()
             await asyncio.sleep(0)
@@ -90,7 +96,73 @@ async def test_who_stops_early_leaves_no_request_behind() -> None:
 
 
 async def test_what_a_page_fails_with_comes_after_the_pages_before_it() -> None:
-    listed = pages(Asked(fail_at=1))
+    listed = WORDS.all(Asked(fail_at=1))
     assert (await anext(listed)).metadata.continue_ == "more-0"
     with pytest.raises(GoneError):
         await anext(listed)
+
+
+async def test_the_next_page_is_asked_for_before_one_is_decoded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = Asked()
+    asked_when_read: list[int] = []
+    read = Pages.read
+
+    def noted(self: Pages[str], body: bytes) -> object:
+        asked_when_read.append(len(asked.params))
+        return read(self, body)
+
+    monkeypatch.setattr(Pages, "read", noted)
+
+    async def slowly(params: dict[str, str]) -> bytes:
+        return await asked(params)
+
+    async for _ in WORDS.all(slowly):
+        await asyncio.sleep(0)
+    assert len(asked.params) == 3
+    assert asked_when_read == [1, 2, 3]
+
+
+def encoded(*items: object, **more: object) -> bytes:
+    return msgspec.json.encode({"metadata": META, "items": list(items), **more})
+
+
+def test_objects_of_the_shape_are_decoded_with_the_page() -> None:
+    assert list(WORDS.read(encoded("a", "b")).items) == ["a", "b"]
+
+
+def test_a_page_with_one_that_is_of_another_shape_comes_as_it_came() -> None:
+    items = WORDS.read(encoded("a", None, {"b": 1})).items
+    assert [bytes(msgspec.Raw(one)) for one in items] == [b'"a"', b"null", b'{"b":1}']
+
+
+@pytest.mark.parametrize("items", [b"null", b"[]"])
+def test_a_page_may_have_no_objects(items: bytes) -> None:
+    said = WORDS.read(b'{"metadata":{"resourceVersion":"7"},"items":' + items + b"}")
+    assert list(said.items) == []
+    assert said.metadata.resource_version == "7"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"items":["a"],"metadata":{"continue":"more"}}',
+        b'{"kind":"L","items":["a"],"metadata":{"continue":"more"}}',
+        b'{"kind":"L","metadata" : {"continue":"more"}, "items" : ["a"]}',
+        b'{"metadata":{"x":",\\"items\\":[","continue":"more"},"items":["a"]}',
+    ],
+)
+def test_what_a_page_says_is_found_wherever_it_stands(body: bytes) -> None:
+    assert WORDS.head(body).continue_ == "more"
+    assert list(WORDS.read(body).items) == ["a"]
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"items":3}', b'{"metadata":1}'])
+async def test_what_is_no_page_is_refused(body: bytes) -> None:
+    async def ask(_: dict[str, str]) -> bytes:
+        return body
+
+    with pytest.raises(ApiError, match="GET /words"):
+        async for _ in WORDS.all(ask):
+            pass
