@@ -278,10 +278,18 @@ async def _restart(run: Run) -> Figures:
         "peakMib": round(after.peak / MIB, 1),
         "podsKnown": int(samples['cluster_audit_operator_kind_objects{kind="Pod"}']),
         "podsThere": await run.stand.etcd.count("pods/"),
+        "podsServed": await _served(run),
         "podsSkipped": int(samples['cluster_audit_operator_kind_skipped{kind="Pod"}']),
         "relists": int(samples['cluster_audit_operator_kind_relists_total{kind="Pod"}']),
         "stall": _stall(samples),
     }
+
+
+async def _served(run: Run) -> int | str:
+    try:
+        return await run.stand.server.pods()
+    except RuntimeError as error:
+        return str(error)
 
 
 async def _scan(run: Run) -> Figures:
