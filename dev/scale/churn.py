@@ -60,14 +60,23 @@ class Life:
         ]
         self._states: dict[Where, State] = {}
         self._unready: list[Where] = []
+        self._resting = False
         self.changes = 0
 
     async def churn(self, seconds: float, rate: float = RATE) -> None:
-        """So many changes a second for so long."""
+        """So many changes a second for so long, or until `rest`.
+
+        Not until cancelled: of a pod's replacement that would write a half.
+        """
+        self._resting = False
         began, done = time.monotonic(), 0
-        while (past := time.monotonic() - began) < seconds:
+        while (past := time.monotonic() - began) < seconds and not self._resting:
             done += await self.change(int(rate * past - done))
             await asyncio.sleep(_TICK)
+
+    def rest(self) -> None:
+        """No more churn, once what is under way is written."""
+        self._resting = True
 
     async def change(self, number: int) -> int:
         """So many changes, or one more; how many."""

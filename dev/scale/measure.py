@@ -247,9 +247,9 @@ async def _latency(run: Run) -> Figures:
     probes = Probes(run.operator, run.stand.server, _NAMESPACE)
     patience = 60.0
     async with asyncio.TaskGroup() as group:
-        churn = group.create_task(run.life.churn(run.plan.probes + patience))
+        group.create_task(run.life.churn(run.plan.probes + patience))
         await probes.run(run.plan.probes, patience)
-        churn.cancel()
+        run.life.rest()
     wanted = probes.latencies
     return {
         "probes": len(wanted),
