@@ -1,6 +1,5 @@
 """`run`: the operator."""
 
-import asyncio
 import socket
 import uuid
 from pathlib import Path
@@ -60,7 +59,7 @@ def _operate(kubeconfig: str | None, context: str | None, wanted: "Options") -> 
     from clusteraudit.handlers.operator import operate
 
     try:
-        asyncio.run(operate(credentials(kubeconfig, context, None), wanted))
+        operate(credentials(kubeconfig, context, None), wanted)
     except KubeConfigError as error:
         raise CommandError(Exit.CLUSTER, str(error)) from None
     except CertificateError as error:

@@ -2,22 +2,26 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar, TypeVarTuple
 
 import structlog
 
 from clusteraudit.audit.audit import Audit, AuditResult
 from clusteraudit.audit.ledger import Entry
 from clusteraudit.audit.system import SYSTEM_NAMESPACES
+from clusteraudit.handlers.turns import Turns
 from clusteraudit.model.rows import Ref
 from clusteraudit.model.store import Change, Evidence
 from clusteraudit.report.resource import Spec
 from clusteraudit.report.tuning import Tuned, tune
 from clusteraudit.rules.catalogue import Catalogue, catalogue
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 _log = structlog.get_logger(__name__)
 SLICE = 0.2
@@ -27,7 +31,8 @@ SLICE = 0.2
 class Engine:
     """Steps of one audit, one after the other, off the loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, turns: Turns | None = None) -> None:
+        self._turns = turns or Turns()
         self.catalogue: Catalogue = catalogue()
         self.cpu_seconds = 0.0
         self.audits = 0
@@ -54,14 +59,11 @@ class Engine:
 
     async def adopt(self, first_seen: Mapping[str, int], open_then: Iterable[Entry]) -> AuditResult:
         """Go on from what another replica published; once every kind has answered."""
-        loop = asyncio.get_running_loop()
-        act = partial(self._audit.adopt, first_seen, tuple(open_then), int(time.time()))
-        return await loop.run_in_executor(self._thread, act)
+        return await self._off(self._audit.adopt, first_seen, tuple(open_then), int(time.time()))
 
     async def child_of(self, owner: Ref) -> Ref | None:
         """An object that it owns, if the model holds one."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._audit.child_of, owner)
+        return await self._off(self._audit.child_of, owner)
 
     def tune(self, spec: Spec) -> Tuned:
         """Take over what the main report tunes, from the next step on; says what is wrong."""
@@ -75,10 +77,8 @@ class Engine:
     ) -> AuditResult:
         """One audit after these changes; `settled` once every kind has answered."""
         tuned, self._tuned = self._tuned, None
-        loop = asyncio.get_running_loop()
-        result, seconds = await loop.run_in_executor(
-            self._thread, partial(self._step, changes, evidence, tuned, settled=settled)
-        )
+        step = partial(self._step, changes, evidence, tuned, settled=settled)
+        result, seconds = await self._off(step)
         if tuned:
             self.catalogue = tuned[0].catalogue
         self.cpu_seconds = seconds
@@ -88,16 +88,19 @@ class Engine:
 
     async def absorb(self, changes: list[Change], evidence: Mapping[str, Evidence]) -> None:
         """Rows into the model, before the first step."""
-        loop = asyncio.get_running_loop()
-        absorb = partial(self._audit.absorb, changes, evidence=evidence)
-        await loop.run_in_executor(self._thread, absorb)
+        await self._off(partial(self._audit.absorb, changes, evidence=evidence))
 
     async def rehearse(self) -> tuple[float, bool]:
         """Drills for a moment, between audits: CPU seconds, and whether a pass has ended."""
-        loop = asyncio.get_running_loop()
-        seconds, ended = await loop.run_in_executor(self._thread, self._rehearse)
+        seconds, ended = await self._off(self._rehearse)
         self.spent["drills"] += seconds
         return seconds, ended
+
+    async def _off(self, act: Callable[[*Ts], T], *arguments: *Ts) -> T:
+        """In the audit's thread."""
+        loop = asyncio.get_running_loop()
+        with self._turns.closely():
+            return await loop.run_in_executor(self._thread, act, *arguments)
 
     def _rehearse(self) -> tuple[float, bool]:
         rehearsal, start = self._audit.rehearsal, time.thread_time()

@@ -84,21 +84,28 @@ class Options:
     """None where there are no other replicas."""
 
 
-async def operate(credentials: Credentials, options: Options) -> None:
+def operate(credentials: Credentials, options: Options) -> None:
     """Run until SIGTERM or SIGINT; a server that cannot be reached is waited for."""
+    turns = Turns()
+    with asyncio.Runner(loop_factory=turns.loop) as runner:
+        runner.run(_operate(credentials, options, turns))
+
+
+async def _operate(credentials: Credentials, options: Options, turns: Turns) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     share()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with Session(credentials) as session:
-        with Engine() as engine:
-            await _Operator(session, engine, options).run(stop)
+        with Engine(turns) as engine:
+            await _Operator(session, engine, options, turns).run(stop)
     _log.info("stopped")
 
 
 class _Operator:
-    def __init__(self, session: Session, engine: Engine, options: Options) -> None:
+    def __init__(self, session: Session, engine: Engine, options: Options, turns: Turns) -> None:
+        self._turns = turns
         self._session = session
         self._engine = engine
         self._options = options
@@ -116,7 +123,6 @@ class _Operator:
         self._usage = UsagePoller(
             session, self._pending, lambda: self._pending.namespaces, options.usage_interval
         )
-        self._turns = Turns()
         loop = asyncio.get_running_loop()
         self._kopf = Arrangement(
             session.credentials,
@@ -175,7 +181,6 @@ class _Operator:
         yield self._watch_over()
         yield self._watch_kopf()
         yield self._pace_kopf()
-        yield self._turns.run()
 
     # Reports
 
@@ -228,7 +233,7 @@ class _Operator:
                 seconds, ended = await self._engine.rehearse()
                 if ended:  # an audit without changes tells of it
                     self._pending.wake()
-            share = allowance.share(self._turns.cpu_seconds + self._engine.spent["audit"])
+            share = allowance.share(time.thread_time() + self._engine.spent["audit"])
             await asyncio.sleep(max(_REHEARSAL, seconds / share - seconds))
 
     async def _watch_over(self) -> None:
@@ -326,7 +331,7 @@ class _Operator:
             events_waiting=self._herald.waiting,
             requests=dict(self._session.requests),
             stalls=asdict(self._turns.longest),
-            cpu_seconds={"loop": self._turns.cpu_seconds, **self._engine.spent},
+            cpu_seconds={"loop": time.thread_time(), **self._engine.spent},
             log_dropped=logs.dropped(),
         )
 

@@ -1,12 +1,20 @@
-"""How long the event loop keeps all others waiting: what answers a probe, or hears a watch."""
+"""How long the event loop keeps all others waiting: what answers a probe, or hears a watch.
+
+A turn of the loop is timed where it ends, in the selector that the loop waits with: to wake up and
+look would take a hundredth of a core. What no turn tells is how long another thread kept the
+interpreter; so while one works, the loop looks by how much it wakes up too late.
+"""
 
 import asyncio
+import selectors
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 EVERY = 0.02
-"""Seconds between looks: a stall that began between two is told by that much too short."""
+"""Seconds between looks: what began between two is told by that much too short."""
 WINDOW = 150.0
 """Seconds of which the longest stall is kept; it is told for one to two of them."""
 SHARE = 0.001
@@ -35,27 +43,22 @@ class Stall:
 
 
 class Turns:
-    """Sleeps for a moment, again and again, and notes by how much it overslept."""
+    """The loop's turns, and the longest of them."""
 
     def __init__(self) -> None:
         self._now = self._before = Stall()
         self._began = time.monotonic()
-        self.cpu_seconds = 0.0
-        """Of the loop's thread, so far."""
+        self._others = 0
+        self._due: float | None = None
+
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """A new loop whose turns these are."""
+        return asyncio.SelectorEventLoop(_Timed(self))
 
     @property
     def longest(self) -> Stall:
         """The longest stalls of the last minutes."""
         return self._now.longest(self._before)
-
-    async def run(self) -> None:
-        """Look, until cancelled."""
-        while True:
-            wall, cpu = time.monotonic(), time.thread_time()
-            await asyncio.sleep(EVERY)
-            late = time.monotonic() - wall - EVERY
-            self.cpu_seconds = time.thread_time()
-            self.note(Stall(max(0.0, late), self.cpu_seconds - cpu))
 
     def note(self, stall: Stall) -> None:
         """Keep it if it is longer than others of these minutes."""
@@ -63,3 +66,44 @@ class Turns:
             self._began = time.monotonic()
             self._before, self._now = self._now, Stall()
         self._now = self._now.longest(stall)
+
+    @contextmanager
+    def closely(self) -> Iterator[None]:
+        """While another thread works, which may keep the interpreter; on the loop."""
+        self._others += 1
+        if self._due is None:
+            self._look_later()
+        try:
+            yield
+        finally:
+            self._others -= 1
+
+    def _look_later(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._due = loop.time() + EVERY
+        loop.call_at(self._due, self._look, self._due)
+
+    def _look(self, due: float) -> None:
+        self.note(Stall(wall=max(0.0, time.monotonic() - due)))
+        self._due = None
+        if self._others:
+            self._look_later()
+
+
+class _Timed(selectors.DefaultSelector):
+    """Ends a turn where the loop begins to wait, and begins one where that ends."""
+
+    def __init__(self, turns: Turns) -> None:
+        super().__init__()
+        self._turns = turns
+        self._wall, self._cpu = time.monotonic(), time.thread_time()
+
+    def select(
+        self, timeout: float | None = None
+    ) -> list[tuple[selectors.SelectorKey, int]]:
+        """As the selector's own."""
+        wall, cpu = time.monotonic() - self._wall, time.thread_time() - self._cpu
+        self._turns.note(Stall(wall, cpu))
+        ready = super().select(timeout)
+        self._wall, self._cpu = time.monotonic(), time.thread_time()
+        return ready

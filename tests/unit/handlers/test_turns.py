@@ -1,13 +1,15 @@
-"""The loop has its turn soon while the audit's thread is busy."""
+"""The loop has its turn soon while the audit's thread is busy; what keeps it is timed."""
 
+import asyncio
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from clusteraudit.handlers.turns import SHARE, share
+from clusteraudit.handlers.turns import SHARE, WINDOW, Stall, Turns, share
 
 
 @pytest.fixture(autouse=True)
@@ -37,3 +39,97 @@ def test_a_busy_thread_gives_the_interpreter_away_soon() -> None:
     over.set()
     thread.join()
     assert min(waits) < 5 * SHARE
+
+
+def stall(work: Callable[[Turns], Coroutine[None, None, None]]) -> Stall:
+    """The longest while a loop does this."""
+    turns = Turns()
+    with asyncio.Runner(loop_factory=turns.loop) as runner:
+        runner.run(asyncio.sleep(0.01))
+        turns.note(Stall())
+        runner.run(work(turns))
+    return turns.longest
+
+
+def work(seconds: float) -> None:
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        pass
+
+
+async def one_long_turn(_: Turns) -> None:
+    await asyncio.sleep(0.01)
+    work(0.2)
+    await asyncio.sleep(0.01)
+
+
+async def many_short_turns(_: Turns) -> None:
+    for _turn in range(20):
+        work(0.01)
+        await asyncio.sleep(0)
+
+
+async def a_turn_that_sleeps(_: Turns) -> None:
+    await asyncio.sleep(0.01)
+    time.sleep(0.2)  # noqa: ASYNC251 - the fault that is to be told
+    await asyncio.sleep(0.01)
+
+
+async def another_thread_keeps_the_interpreter(turns: Turns) -> None:
+    with turns.closely(), ThreadPoolExecutor(1) as thread:
+        await asyncio.get_running_loop().run_in_executor(thread, sum, range(10_000_000))
+
+
+def test_a_long_turn_is_told_by_the_clock_and_its_own_time() -> None:
+    longest = stall(one_long_turn)
+    assert longest.wall >= longest.cpu >= 0.2
+
+
+def test_turns_that_are_short_are_no_stall_together() -> None:
+    assert stall(many_short_turns).cpu < 0.1
+
+
+def test_a_turn_that_waits_for_something_else_costs_no_time_of_its_own() -> None:
+    longest = stall(a_turn_that_sleeps)
+    assert longest.wall >= 0.2
+    assert longest.cpu < 0.1
+
+
+def test_a_thread_that_keeps_the_interpreter_is_told() -> None:
+    began = time.thread_time()
+    sum(range(10_000_000))
+    takes = time.thread_time() - began
+    assert stall(another_thread_keeps_the_interpreter).wall > takes / 3
+
+
+def test_who_has_nothing_to_do_is_not_woken_up() -> None:
+    waits: list[float | None] = []
+
+    async def idle(_: Turns) -> None:
+        selector = asyncio.get_running_loop()._selector  # type: ignore[attr-defined]
+        select = selector.select
+
+        def counted(timeout: float | None) -> object:
+            waits.append(timeout)
+            return select(timeout)
+
+        selector.select = counted
+        await asyncio.sleep(0.3)
+        selector.select = select
+
+    stall(idle)
+    assert len(waits) <= 2
+
+
+def test_the_longest_of_some_minutes_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    turns = Turns()
+    turns.note(Stall(3, 2))
+    turns.note(Stall(1, 1))
+    now[0] += WINDOW + 1
+    turns.note(Stall(0.5, 0.5))
+    assert turns.longest == Stall(3, 2)
+    now[0] += WINDOW + 1
+    turns.note(Stall(0.1, 0.1))
+    assert turns.longest == Stall(0.5, 0.5)
