@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator
 import aiohttp
 
 PAUSE = 0.2
-"""Seconds after a piece in which nothing is taken."""
+"""Seconds from one moment at which pieces are taken to the next, the same for all watches: who is
+woken for several at once is woken once."""
 _LITTLE = 2**16
 """Bytes of a piece from which on pieces are large enough as they come."""
 
@@ -34,6 +35,6 @@ class Paced:
             return
         transport.pause_reading()
         try:
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(PAUSE - asyncio.get_running_loop().time() % PAUSE)
         finally:
             transport.resume_reading()

@@ -68,3 +68,25 @@ async def test_a_watch_that_ends_is_taken_to_its_end_and_one_that_breaks_says_so
     assert b"".join(await pieces(server)) == b"".join(EVENTS)
     with pytest.raises(aiohttp.ClientPayloadError):
         await pieces(server)
+
+
+async def test_several_watches_are_taken_at_the_same_moments(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paced, "PAUSE", 0.1)
+    server.on(PODS, one_by_one(0.005), one_by_one(0.007))
+    loop, moments = asyncio.get_running_loop(), list[float]()
+
+    async def take() -> None:
+        async with (
+            Session(Credentials(server.url)) as session,
+            session.stream(PODS, {}, silence=5) as watch,
+        ):
+            async for _ in watch.iter_any():
+                moments.append(loop.time() % paced.PAUSE)
+
+    async with asyncio.TaskGroup() as both:
+        both.create_task(take())
+        both.create_task(take())
+    soon = [one for one in moments if one < paced.PAUSE / 4]
+    assert len(soon) > 0.6 * len(moments), "but for the first, and the last, of each"
