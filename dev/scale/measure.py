@@ -119,16 +119,17 @@ async def _bare_list(run: Run) -> Figures:
 
 async def _start(run: Run) -> Figures:
     """From the start of the process to the first report that is published."""
-    began = time.monotonic()
+    began, servers = time.monotonic(), _server_cpu(run)
     run.operator.start()
     took = await published(run.stand.server, began, _PATIENCE)
-    cpu = cpu_seconds(run.pid)
+    cpu, spent = cpu_seconds(run.pid), _difference(_server_cpu(run), servers)
     await asyncio.sleep(run.plan.settle)
     held, samples = memory(run.pid), await scrape(run.operator)
     return {
         "firstReportSeconds": round(took, 2),
         "beyondBareList": round(took - run.figures["bare_list"]["seconds"], 2),
         "cpuSeconds": round(cpu, 2),
+        "serverCpuSeconds": spent,
         "peakMib": round(held.peak / MIB, 1),
         "rssMib": round(held.resident / MIB, 1),
         "pssMib": round(held.shared_out / MIB, 1),
@@ -178,6 +179,10 @@ def _requests(standing: Stand, since: datetime) -> dict[str, int]:
     return dict(sorted(found.items()))
 
 
+def _server_cpu(run: Run) -> dict[str, float]:
+    return {name: cpu_seconds(run.stand.pid(name)) for name in (ETCD, API_SERVER)}
+
+
 def _difference(after: dict[str, float], before: dict[str, float]) -> dict[str, float]:
     spent = {name: round(value - before.get(name, 0), 2) for name, value in after.items()}
     return {name: value for name, value in spent.items() if value > 0.05}
@@ -197,7 +202,7 @@ async def _churn(run: Run) -> Figures:
     """200 changes a second: CPU, memory, stalls and writes, with a scrape every 15 seconds."""
     before, changes = await scrape(run.operator), run.life.changes
     cpu, threads, began = cpu_seconds(run.pid), cpu_of_threads(run.pid), time.monotonic()
-    servers = {name: cpu_seconds(run.stand.pid(name)) for name in (ETCD, API_SERVER)}
+    servers = _server_cpu(run)
     with Sampler(run.pid) as sampler:
         await _while(run.life.churn(run.plan.churn), lambda: scrape(run.operator), 15)
     took, after = time.monotonic() - began, await scrape(run.operator)
@@ -210,8 +215,8 @@ async def _churn(run: Run) -> Figures:
         "cpuByThread": _difference(cpu_of_threads(run.pid), threads),
         "cpuByPart": _difference(_by_part(after), _by_part(before)),
         "serverCpuShare": {
-            name: round((cpu_seconds(run.stand.pid(name)) - spent) / took, 3)
-            for name, spent in servers.items()
+            name: round(spent / took, 3)
+            for name, spent in _difference(_server_cpu(run), servers).items()
         },
         "audits": _grown("cluster_audit_operator_audits_total", before, after),
         "auditCpuSeconds": round(after["cluster_audit_operator_last_audit_cpu_seconds"], 3),
