@@ -1,5 +1,6 @@
 """The clusters that are measured on: like real ones, and the same each time."""
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterable
@@ -171,10 +172,34 @@ class Kept:
         await self.load(batch)
 
 
+class Slow(Kept):
+    """Each write takes turns of the loop, a deletion most."""
+
+    written = 0
+
+    async def write(self, batch: list[Put]) -> None:
+        for _ in range(1 if batch[0][1] else 5):
+            await asyncio.sleep(0)
+        self.written += 1
+        await super().write(batch)
+
+
 async def test_churn_leaves_as_many_pods_as_there_were(cluster: Cluster) -> None:
     kept, made = Kept(), Pods(NOW)
     await kept.load(made.put(one, at) for one in cluster.workloads for at in range(len(one.nodes)))
     life = Life(cluster, kept, NOW)
     for _ in range(200):
         await life.change(40)
+    assert sum(key.startswith("pods/") for key in kept.held) == cluster.pods
+
+
+async def test_churn_that_rests_leaves_no_replacement_half_done(cluster: Cluster) -> None:
+    kept, made = Slow(), Pods(NOW)
+    await kept.load(made.put(one, at) for one in cluster.workloads for at in range(len(one.nodes)))
+    life = Life(cluster, kept, NOW)
+    churn = asyncio.create_task(life.churn(60, rate=20_000))
+    while kept.written < 2000:
+        await asyncio.sleep(0)
+    life.rest()
+    await churn
     assert sum(key.startswith("pods/") for key in kept.held) == cluster.pods
