@@ -272,6 +272,7 @@ async def _restart(run: Run) -> Figures:
     began, cpu = time.monotonic(), cpu_seconds(run.pid)
     await run.life.restart()
     took, cpu = time.monotonic() - began, cpu_seconds(run.pid) - cpu
+    behind = await run.stand.server.caught_up(_PATIENCE)
     await asyncio.sleep(_SHOWN)
     after, samples = memory(run.pid), await scrape(run.operator)
     return {
@@ -284,6 +285,7 @@ async def _restart(run: Run) -> Figures:
         "podsKnown": int(samples['cluster_audit_operator_kind_objects{kind="Pod"}']),
         "podsThere": await run.stand.etcd.count("pods/"),
         "podsServed": await _served(run),
+        "serverBehindSeconds": round(behind, 1),
         "podsSkipped": int(samples['cluster_audit_operator_kind_skipped{kind="Pod"}']),
         "relists": int(samples['cluster_audit_operator_kind_relists_total{kind="Pod"}']),
         "stall": _stall(samples),
