@@ -71,6 +71,11 @@ class Etcd:
         asked = {"key": _text(start), "rangeEnd": _text(end), "countOnly": True}
         return int((await self._ask("range", asked)).get("count", 0))
 
+    async def revision(self) -> int:
+        """As of now."""
+        told = await self._ask("range", {"key": _text(_ROOT.encode()), "countOnly": True})
+        return int(told["header"]["revision"])
+
     async def _ask(self, what: str, body: dict[str, Any]) -> dict[str, Any]:
         if self._http is None:
             raise RuntimeError("etcd is not open")

@@ -272,7 +272,8 @@ async def _restart(run: Run) -> Figures:
     began, cpu = time.monotonic(), cpu_seconds(run.pid)
     await run.life.restart()
     took, cpu = time.monotonic() - began, cpu_seconds(run.pid) - cpu
-    behind = await run.stand.server.caught_up(_PATIENCE)
+    revision = await run.stand.etcd.revision()
+    behind = await run.stand.server.caught_up(revision, _PATIENCE)
     await asyncio.sleep(_SHOWN)
     after, samples = memory(run.pid), await scrape(run.operator)
     return {

@@ -82,15 +82,22 @@ class Server:
         ways["stream"] = time.monotonic() - began
         return BareList(min(ways.values()), sizes[0], ways)
 
-    async def caught_up(self, patience: float) -> float:
-        """Until it knows all that is written, which a storm of writes may take; the seconds."""
-        began = time.monotonic()
-        while time.monotonic() - began < patience:
-            async with self.http.get("/api/v1/pods", params={"limit": "1"}) as answer:
+    async def caught_up(self, revision: int, patience: float) -> float:
+        """Until its cache knows what etcd knew then, which a storm of writes may take; seconds."""
+        began, params = (
+            time.monotonic(),
+            {
+                "fieldSelector": "metadata.name=none",  # of any other list the answer may be etcd's
+                "resourceVersion": str(revision),
+                "resourceVersionMatch": "NotOlderThan",
+            },
+        )
+        while (past := time.monotonic() - began) < patience:
+            async with self.http.get("/api/v1/pods", params=params) as answer:
                 await answer.read()
                 if answer.status == 200:
                     break
-        return time.monotonic() - began
+        return past
 
     async def pods(self) -> int:
         """How many it serves, one by one; raises RuntimeError with what it says instead."""
