@@ -98,9 +98,7 @@ class _Timed(selectors.DefaultSelector):
         self._turns = turns
         self._wall, self._cpu = time.monotonic(), time.thread_time()
 
-    def select(
-        self, timeout: float | None = None
-    ) -> list[tuple[selectors.SelectorKey, int]]:
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """As the selector's own."""
         wall, cpu = time.monotonic() - self._wall, time.thread_time() - self._cpu
         self._turns.note(Stall(wall, cpu))
