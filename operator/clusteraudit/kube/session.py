@@ -56,6 +56,8 @@ class Session:
         self.gate = Gate(random.Random(), self._probe)
         self.broken = 0
         """Connections that ended before their time."""
+        self.decoding = asyncio.Lock()
+        """Of those who decode long answers: a few of them in one turn of the loop are a stall."""
         self._timeout = timeout
         self._http: aiohttp.ClientSession | None = None
         self._fresh: aiohttp.ClientSession | None = None

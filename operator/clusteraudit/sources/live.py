@@ -123,7 +123,8 @@ async def _streamed(session: Session, resource: Resource, into: Intake, progress
 async def _in_pages(session: Session, resource: Resource, into: Intake, progress: Progress) -> None:
     told, turn = _told(into, progress), Turn()
     into.begin(resource.kind)
-    pages = Pages(msgspec.Raw, f"GET {path(resource.api_version, resource.plural)}")
+    where = path(resource.api_version, resource.plural)
+    pages = Pages(msgspec.Raw, f"GET {where}", session.decoding)
     async with aclosing(pages.all(lambda params: _page(session, resource, params, told))) as listed:
         async for page in listed:
             for item in page.items:

@@ -47,12 +47,16 @@ class Page(Generic[T]):
 
 
 class Pages(Generic[T]):
-    """Reads pages of objects of one shape; `asked` says of what."""
+    """Reads pages of objects of one shape; `asked` says of what.
 
-    def __init__(self, shape: type[T], asked: str) -> None:
+    Of several lists that share `one`, a turn of the loop decodes one page.
+    """
+
+    def __init__(self, shape: type[T], asked: str, one: asyncio.Lock) -> None:
         whole: Any = _Whole[shape]  # type: ignore[valid-type] # a type known at run time
         self._decoder: msgspec.json.Decoder[_Whole[T]] = msgspec.json.Decoder(whole)
         self._asked = asked
+        self._one = one
 
     async def all(
         self, ask: Callable[[dict[str, str]], Coroutine[None, None, bytes]]
@@ -63,16 +67,21 @@ class Pages(Generic[T]):
         try:
             while True:
                 body = await coming
-                goes_on = self.head(body).continue_
+                if goes_on := self.head(body).continue_:
+                    limit = _fitting(limit, len(body))
+                    coming = asyncio.create_task(ask({"limit": str(limit), "continue": goes_on}))
+                yield await self._in_turn(body)
                 if not goes_on:
-                    yield self.read(body)
                     return
-                limit = _fitting(limit, len(body))
-                coming = asyncio.create_task(ask({"limit": str(limit), "continue": goes_on}))
-                yield self.read(body)
         finally:
             coming.cancel()
             await asyncio.gather(coming, return_exceptions=True)
+
+    async def _in_turn(self, body: bytes) -> Page[T]:
+        async with self._one:
+            page = self.read(body)
+            await asyncio.sleep(0)
+        return page
 
     def head(self, body: bytes) -> ListMeta:
         """What is said of the list, which the API server says before the objects."""

@@ -39,7 +39,7 @@ class Source:
         self._rng = rng
         self._read = Events(resource.document).read
         self._path = path(resource.api_version, resource.plural)
-        self._pages = Pages(resource.document, f"GET {self._path}")
+        self._pages = Pages(resource.document, f"GET {self._path}", session.decoding)
         self._heard = time.monotonic()
         self._outages = session.gate.outages
 

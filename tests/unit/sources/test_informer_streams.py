@@ -96,6 +96,7 @@ class Server:
         self.history = history
         self.quiet = False
         self.caught_up = asyncio.Event()
+        self.decoding = asyncio.Lock()
         self.gate = SimpleNamespace(outages=0, down=False, doubt=self._doubt)
         self.asked: Counter[str] = Counter()
         self._rng = rng

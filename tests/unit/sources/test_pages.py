@@ -10,7 +10,10 @@ from clusteraudit.kube.errors import ApiError, GoneError
 from clusteraudit.sources.pages import Pages
 
 META = {"resourceVersion": "5", "continue": ""}
-WORDS = Pages(str, "GET /words")
+
+
+def words() -> Pages[str]:
+    return Pages(str, "GET /words", asyncio.Lock())
 
 
 def page(token: str, size: int = 10) -> bytes:
@@ -23,18 +26,20 @@ def page(token: str, size: int = 10) -> bytes:
 class Asked:
     """Answers three pages, and notes what was asked for and what became of it."""
 
-    def __init__(self, fail_at: int = 3) -> None:
+    def __init__(self, fail_at: int = 3, hold_at: int = 3) -> None:
         self.params: list[dict[str, str]] = []
         self.cancelled = 0
         self.answer = asyncio.Event()
         self.answer.set()
-        self._fail_at = fail_at
+        self._fail_at, self._hold_at = fail_at, hold_at
 
     async def __call__(self, params: dict[str, str]) -> bytes:
         number = len(self.params)
         self.params.append(params)
         try:
             await self.answer.wait()
+            if number == self._hold_at:
+                await asyncio.Event().wait()
         except asyncio.CancelledError:
             self.cancelled += 1
             raise
@@ -44,7 +49,7 @@ class Asked:
 
 
 async def tokens(asked: Asked) -> list[str]:
-    async with aclosing(WORDS.all(asked)) as listed:
+    async with aclosing(words().all(asked)) as listed:
         return [one.metadata.continue_ async for one in listed]
 
 
@@ -66,7 +71,7 @@ async def test_a_page_has_as_many_objects_as_fit(size: int, limit: int) -> None:
         asked.append(params["limit"])
         return page("" if len(asked) == 2 else "more", size)
 
-    async for _ in WORDS.all(ask):
+    async for _ in words().all(ask):
         pass
     first, second = map(int, asked)
     assert first == 500
@@ -75,7 +80,7 @@ async def test_a_page_has_as_many_objects_as_fit(size: int, limit: int) -> None:
 
 async def test_one_page_is_on_its_way_while_another_is_read() -> None:
     asked = Asked()
-    async with aclosing(WORDS.all(asked)) as listed:
+    async with aclosing(words().all(asked)) as listed:
         async for _ in listed:
             await asyncio.sleep(0)
             await asyncio.sleep(0)
@@ -84,19 +89,17 @@ async def test_one_page_is_on_its_way_while_another_is_read() -> None:
 
 
 async def test_who_stops_early_leaves_no_request_behind() -> None:
-    asked = Asked()
+    asked = Asked(hold_at=1)
     before = asyncio.all_tasks()
-    async with aclosing(WORDS.all(asked)) as listed:
+    async with aclosing(words().all(asked)) as listed:
         async for _ in listed:
-            asked.answer.clear()
-            await asyncio.sleep(0)
             break
     assert asked.cancelled == 1
     assert asyncio.all_tasks() == before
 
 
 async def test_what_a_page_fails_with_comes_after_the_pages_before_it() -> None:
-    listed = WORDS.all(Asked(fail_at=1))
+    listed = words().all(Asked(fail_at=1))
     assert (await anext(listed)).metadata.continue_ == "more-0"
     with pytest.raises(GoneError):
         await anext(listed)
@@ -118,10 +121,47 @@ async def test_the_next_page_is_asked_for_before_one_is_decoded(
     async def slowly(params: dict[str, str]) -> bytes:
         return await asked(params)
 
-    async for _ in WORDS.all(slowly):
+    async for _ in words().all(slowly):
         await asyncio.sleep(0)
     assert len(asked.params) == 3
     assert asked_when_read == [1, 2, 3]
+
+
+async def test_several_lists_decode_one_page_in_a_turn_of_the_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loop, one, turn = asyncio.get_running_loop(), asyncio.Lock(), 0
+    turns: list[int] = []
+    read = Pages.read
+
+    def noted(self: Pages[str], body: bytes) -> object:
+        turns.append(turn)
+        return read(self, body)
+
+    monkeypatch.setattr(Pages, "read", noted)
+
+    def count() -> None:
+        nonlocal turn
+        turn += 1
+        if len(turns) < 12:
+            loop.call_soon(count)
+
+    async def listed(asked: Asked) -> None:
+        async for _ in Pages(str, "GET /words", one).all(asked):
+            pass
+
+    count()
+    every = [Asked() for _ in range(4)]
+    for asked in every:
+        asked.answer.clear()
+    async with asyncio.TaskGroup() as group:
+        for asked in every:
+            group.create_task(listed(asked))
+        await asyncio.sleep(0.01)
+        for asked in every:  # all have come in one turn
+            asked.answer.set()
+    assert len(turns) == 12
+    assert len(set(turns)) == 12
 
 
 def encoded(*items: object, **more: object) -> bytes:
@@ -129,17 +169,17 @@ def encoded(*items: object, **more: object) -> bytes:
 
 
 def test_objects_of_the_shape_are_decoded_with_the_page() -> None:
-    assert list(WORDS.read(encoded("a", "b")).items) == ["a", "b"]
+    assert list(words().read(encoded("a", "b")).items) == ["a", "b"]
 
 
 def test_a_page_with_one_that_is_of_another_shape_comes_as_it_came() -> None:
-    items = WORDS.read(encoded("a", None, {"b": 1})).items
+    items = words().read(encoded("a", None, {"b": 1})).items
     assert [bytes(msgspec.Raw(one)) for one in items] == [b'"a"', b"null", b'{"b":1}']
 
 
 @pytest.mark.parametrize("items", [b"null", b"[]"])
 def test_a_page_may_have_no_objects(items: bytes) -> None:
-    said = WORDS.read(b'{"metadata":{"resourceVersion":"7"},"items":' + items + b"}")
+    said = words().read(b'{"metadata":{"resourceVersion":"7"},"items":' + items + b"}")
     assert list(said.items) == []
     assert said.metadata.resource_version == "7"
 
@@ -154,8 +194,8 @@ def test_a_page_may_have_no_objects(items: bytes) -> None:
     ],
 )
 def test_what_a_page_says_is_found_wherever_it_stands(body: bytes) -> None:
-    assert WORDS.head(body).continue_ == "more"
-    assert list(WORDS.read(body).items) == ["a"]
+    assert words().head(body).continue_ == "more"
+    assert list(words().read(body).items) == ["a"]
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"items":3}', b'{"metadata":1}'])
@@ -164,5 +204,5 @@ async def test_what_is_no_page_is_refused(body: bytes) -> None:
         return body
 
     with pytest.raises(ApiError, match="GET /words"):
-        async for _ in WORDS.all(ask):
+        async for _ in words().all(ask):
             pass
