@@ -27,6 +27,7 @@ import msgspec
 
 from clusteraudit.audit.audit import Audit
 from clusteraudit.cli.main import collect_rarely
+from clusteraudit.handlers.memory import give_back
 from clusteraudit.handlers.pending import Pending
 from clusteraudit.model.kinds import KINDS
 from clusteraudit.model.store import COMPLETE
@@ -52,6 +53,8 @@ _AT_ONCE = 1000
 _LINES = 60
 _SECONDS = 3600
 _SAMPLED = 20
+_GIVEN_BACK = 10
+"""Seconds between moments at which free memory is given back, as in the operator."""
 _DAY = 86_400
 """The age of what is loaded: no rule waits for it any more."""
 
@@ -142,6 +145,8 @@ def _hour(live: Callable[[], object]) -> None:
     blocks: list[int] = []
     for past in range(0, _SECONDS, WINDOW):
         live()
+        if past % _GIVEN_BACK == 0:
+            give_back()
         if past % _SAMPLED == 0:
             samples.append(replace(memory(os.getpid()), at=float(past)))
             blocks.append(sys.getallocatedblocks())
