@@ -2,8 +2,9 @@
 
 import time
 
-BUDGET = 0.09
-"""Of a core, for changes, audits and drills together; a tenth, with room for all the rest."""
+BUDGET = 0.08
+"""Of a core, for changes, audits and drills together: of a tenth, Kopf, the log and what changes
+faster than a window have the rest."""
 LEAST, MOST = 0.005, 0.05
 """Of a core, for drills: however much changes, and however little."""
 _WINDOW = 10.0
