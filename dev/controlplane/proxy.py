@@ -317,7 +317,10 @@ def _reset(transport: asyncio.BaseTransport | None) -> None:
     """End a connection with RST."""
     if not isinstance(transport, asyncio.Transport):
         return
-    raw = transport.get_extra_info("socket")
+    try:
+        raw = transport.get_extra_info("socket")
+    except AttributeError:  # of TLS and closed twice: CPython 3.11 has let go of what is below it
+        return
     if raw is not None:
         with contextlib.suppress(OSError):
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)

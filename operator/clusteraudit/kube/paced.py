@@ -37,4 +37,5 @@ class Paced:
         try:
             await asyncio.sleep(PAUSE - asyncio.get_running_loop().time() % PAUSE)
         finally:
-            transport.resume_reading()
+            if not transport.is_closing():  # one of TLS may have let go of what is below it
+                transport.resume_reading()

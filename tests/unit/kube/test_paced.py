@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import Any
 
 import aiohttp
 import pytest
@@ -90,3 +92,31 @@ async def test_several_watches_are_taken_at_the_same_moments(
         both.create_task(take())
     soon = [one for one in moments if one < paced.PAUSE / 4]
     assert len(soon) > 0.6 * len(moments), "but for the first, and the last, of each"
+
+
+class Closed(asyncio.Transport):
+    """Closed by whoever reads it while nothing is taken; then it can do nothing, as one of TLS."""
+
+    closed = False
+
+    def pause_reading(self) -> None:
+        self.closed = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def resume_reading(self) -> None:
+        raise AttributeError("'NoneType' object has no attribute '_resume_reading'")
+
+
+async def test_a_connection_that_is_closed_meanwhile_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(paced, "PAUSE", 0.01)
+
+    async def iter_any() -> AsyncIterator[bytes]:
+        yield EVENTS[0]
+
+    content = SimpleNamespace(iter_any=iter_any)
+    answer: Any = SimpleNamespace(content=content, connection=SimpleNamespace(transport=Closed()))
+    assert [piece async for piece in paced.Paced(answer).iter_any()] == [EVENTS[0]]
