@@ -60,7 +60,7 @@ class Pending:
         self.states[kind] = state
         if state.forbidden and not refused:
             _log.warning("a kind may not be read", kind=kind, why=state.reason)
-        elif refused and state.synced:
+        elif refused and state.synced and state.served:
             _log.info("a kind may be read again", kind=kind)
         self._learn(kind)
 

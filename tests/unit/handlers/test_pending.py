@@ -40,6 +40,14 @@ def test_what_was_skipped_and_is_gone_is_counted_no_more() -> None:
     assert not pending.skips
 
 
+def test_a_kind_that_was_refused_and_is_served_no_more_may_not_be_read_again() -> None:
+    pending = Pending()
+    with capture_logs() as logged:
+        pending.state("Pod", KindState(forbidden=True, reason="Forbidden"))
+        pending.state("Pod", KindState(synced=True, served=False, reason="NotServed"))
+    assert [one["event"] for one in logged] == ["a kind may not be read"]
+
+
 def test_a_refusal_and_its_end_are_told_once() -> None:
     pending = Pending()
     refused = KindState(forbidden=True, reason="Forbidden", since=1)
