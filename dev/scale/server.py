@@ -84,14 +84,12 @@ class Server:
 
     async def caught_up(self, revision: int, patience: float) -> float:
         """Until its cache knows what etcd knew then, which a storm of writes may take; seconds."""
-        began, params = (
-            time.monotonic(),
-            {
-                "fieldSelector": "metadata.name=none",  # of any other list the answer may be etcd's
-                "resourceVersion": str(revision),
-                "resourceVersionMatch": "NotOlderThan",
-            },
-        )
+        began = time.monotonic()
+        params = {
+            "fieldSelector": "metadata.name=none",  # of any other list the answer may be etcd's
+            "resourceVersion": str(revision),
+            "resourceVersionMatch": "NotOlderThan",
+        }
         while (past := time.monotonic() - began) < patience:
             async with self.http.get("/api/v1/pods", params=params) as answer:
                 await answer.read()

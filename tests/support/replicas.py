@@ -43,17 +43,16 @@ class Replica:
     credential: str
 
     def measured(self, metric: str) -> float | None:
-        """The value of a metric without labels; None where it has no sample."""
+        """The value of a series, by its name and labels; None where it has no sample."""
         text = self.operator.get("/metrics", self.operator.metrics_port)
         lines = (one for one in text.splitlines() if one.startswith(f"{metric} "))
         return next((float(one.split()[1]) for one in lines), None)
 
     def knows(self, kind: str) -> bool:
         """Whether a kind is known in full; raises AssertionError with the replica's log if not."""
-        text = self.operator.get("/metrics", self.operator.metrics_port)
-        known = f'kind_synced{{kind="{kind}"}} 1.0' in text
-        assert known, self.operator.log.read_text()
-        return known
+        known = self.measured(f'cluster_audit_operator_kind_synced{{kind="{kind}"}}')
+        assert known == 1, self.operator.log.read_text()
+        return True
 
     @property
     def leads(self) -> bool:
