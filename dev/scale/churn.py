@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from scale.manifests import lease, node, replicaset
+from scale.manifests import histories, lease, node, replicaset
 from scale.pods import NEW, Pods, State
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ class Life:
         self._places = [
             (one.number, at) for one in cluster.workloads for at in range(len(one.nodes))
         ]
+        self._history = histories(cluster)
         self._states: dict[Where, State] = {}
         self._unready: list[Where] = []
         self._resting = False
@@ -92,28 +93,60 @@ class Life:
             await self._etcd.write([lease(moment())])
             await asyncio.sleep(1)
 
+    async def stirring(self) -> None:
+        """A pod that turns ready or unready each second, until cancelled: the quietest cluster.
+
+        Of a kind that does not change at all the API server keeps no versions in its cache once
+        etcd was compacted: pages of it would come from etcd then, in more than twice the CPU.
+        """
+        while True:
+            where, put = self._flipped()
+            await self._write([put, *self._told(self._workloads[where[0]])])
+            await asyncio.sleep(1)
+
+    def _told(self, workload: Workload) -> list[Put]:
+        """What else is written then: the status of its ReplicaSet."""
+        if not workload.replicated:
+            return []
+        name = workload.owner(self._state((workload.number, 0)).revision)
+        return [replicaset(workload, name, len(workload.nodes), self._now)]
+
     async def restart(self, rate: float = RESTARTS) -> None:
-        """Replace every pod, workload by workload."""
+        """Replace every pod, workload by workload, and their ReplicaSets with them."""
         began = time.monotonic()
         for done, (number, at) in enumerate(self._places):
             early = done / rate - (time.monotonic() - began)
             if early > _TICK:
                 await asyncio.sleep(early)
+            workload = self._workloads[number]
             if at == 0:
-                await self._write(self._new_revision(self._workloads[number]))
+                await self._write(self._rolled_out(workload))
             await self._write(self._replaced((number, at), revised=1))
+            if at + 1 == len(workload.nodes):
+                await self._write(self._cleaned_up(workload))
 
-    def _new_revision(self, workload: Workload) -> list[Put]:
+    def _rolled_out(self, workload: Workload) -> list[Put]:
         if not workload.replicated:
             return []
         name = workload.owner(self._state((workload.number, 0)).revision + 1)
         return [replicaset(workload, name, len(workload.nodes), self._now)]
 
+    def _cleaned_up(self, workload: Workload) -> list[Put]:
+        """The last revision has no pods any more, and the oldest goes: history does not grow."""
+        if not workload.replicated:
+            return []
+        history = self._history[workload.number]
+        history.append(workload.owner(self._state((workload.number, 0)).revision - 1))
+        scaled = replicaset(workload, history[-1], 0, self._now)
+        return [scaled, (f"replicasets/{workload.namespace}/{history.pop(0)}", None)]
+
     async def _write(self, puts: list[Put]) -> None:
-        self.changes += len(puts)
-        """Each by itself, as an API server writes: a watch goes on after a revision, so of several
-        objects of one revision it would lose those that it had not told yet when it ended.
+        """Each by itself, as an API server writes.
+
+        A watch goes on after a revision, so of several objects of one revision it would lose those
+        that it had not told yet when it ended.
         """
+        self.changes += len(puts)
         for turn in _turns(puts):
             await asyncio.gather(*(self._etcd.write([put]) for put in turn.items()))
 
@@ -128,7 +161,7 @@ class Life:
         elif draw < _HEARTBEATS + _REPLACED:
             yield from self._replaced(self._chance.choice(self._places), revised=0)
         else:
-            yield self._flipped()
+            yield self._flipped()[1]
 
     def _replaced(self, where: Where, revised: int) -> list[Put]:
         workload, at = self._workloads[where[0]], where[1]
@@ -137,7 +170,7 @@ class Life:
         gone = self._pods.gone(workload, at, state)
         return [gone, self._pods.put(workload, at, new)]
 
-    def _flipped(self) -> Put:
+    def _flipped(self) -> tuple[Where, Put]:
         """A pod that is not ready any more, or one that is again."""
         if len(self._unready) > _UNREADY * len(self._places):
             where = self._unready.pop(0)
@@ -147,7 +180,7 @@ class Life:
             self._unready.append(where)
             state = self._state(where)
             self._states[where] = replace(state, ready=False, restarts=state.restarts + 1)
-        return self._pods.put(self._workloads[where[0]], where[1], self._states[where])
+        return where, self._pods.put(self._workloads[where[0]], where[1], self._states[where])
 
 
 def _turns(puts: Iterable[Put]) -> Iterator[dict[str, bytes | None]]:

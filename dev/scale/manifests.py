@@ -219,19 +219,30 @@ def replicaset(workload: Workload, name: str, replicas: int, now: str) -> Put:
     )
 
 
-def _old(cluster: Cluster, now: str) -> Iterator[Put]:
-    """ReplicaSets of earlier revisions, spread over the Deployments; alike but for the name."""
+def histories(cluster: Cluster) -> dict[int, list[str]]:
+    """Names of ReplicaSets of earlier revisions, spread over the Deployments, by their numbers."""
     deployments = [one for one in cluster.workloads if one.replicated]
-    for place, workload in enumerate(deployments):
-        count = len(range(place, cluster.size.old_replicasets, len(deployments)))
-        like = f"{workload.name}-old"
-        key, made = replicaset(workload, like, 0, now)
+    return {
+        one.number: [
+            f"{one.name}-old{number:03}"
+            for number in range(len(range(place, cluster.size.old_replicasets, len(deployments))))
+        ]
+        for place, one in enumerate(deployments)
+    }
+
+
+def _old(cluster: Cluster, now: str) -> Iterator[Put]:
+    """ReplicaSets of earlier revisions; those of a Deployment are alike but for the name."""
+    workloads = {one.number: one for one in cluster.workloads}
+    for owner, names in histories(cluster).items():
+        like = f"{workloads[owner].name}-old"
+        key, made = replicaset(workloads[owner], like, 0, now)
         text = (made or b"").decode()
-        for number in range(count):
-            name = f"{like}{number:03}"
+        for name in names:
+            number = name.removeprefix(like)
             own = text.replace(f'"name":"{like}"', f'"name":"{name}"')
-            own = own.replace(uid(key), uid(f"{key}{number:03}"))
-            yield f"{key}{number:03}", own.encode()
+            own = own.replace(uid(key), uid(f"{key}{number}"))
+            yield f"{key}{number}", own.encode()
 
 
 def _service(workload: Workload, now: str) -> Iterator[Put]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import tempfile
 import time
@@ -23,7 +24,7 @@ from scale.stand import Stand, stand
 from scale.watched import Probes, percentile, published, report, scrape, total
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import AsyncIterator, Callable, Coroutine
 
 Figures = dict[str, Any]
 MIB = 2**20
@@ -108,8 +109,19 @@ def _of_load(cluster: Cluster, standing: Stand) -> Figures:
     }
 
 
+@contextlib.asynccontextmanager
+async def _stirring(run: Run) -> AsyncIterator[None]:
+    stirring = asyncio.create_task(run.life.stirring())
+    try:
+        yield
+    finally:
+        stirring.cancel()
+        await asyncio.gather(stirring, return_exceptions=True)
+
+
 async def _bare_list(run: Run) -> Figures:
-    bare = await run.stand.server.bare_list()
+    async with _stirring(run):
+        bare = await run.stand.server.bare_list()
     return {
         "seconds": round(bare.seconds, 2),
         "mib": round(bare.size / MIB, 1),
@@ -121,7 +133,8 @@ async def _start(run: Run) -> Figures:
     """From the start of the process to the first report that is published."""
     began, servers = time.monotonic(), _server_cpu(run)
     run.operator.start()
-    took = await published(run.stand.server, began, _PATIENCE)
+    async with _stirring(run):
+        took = await published(run.stand.server, began, _PATIENCE)
     cpu, spent = cpu_seconds(run.pid), _difference(_server_cpu(run), servers)
     await asyncio.sleep(run.plan.settle)
     held, samples = memory(run.pid), await scrape(run.operator)

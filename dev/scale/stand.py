@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 
 _QUOTA = 16 * 2**30
 _PATIENCE = 600.0
+_FLAGS = {
+    # Progress as kubeadm has it: without, a watch of a kind that never changes hears nothing.
+    ETCD: [f"--quota-backend-bytes={_QUOTA}", "--watch-progress-notify-interval=5s"],
+    # Every five minutes the cache is compared with all of etcd. What is JSON there, and protobuf
+    # in a real cluster, takes a minute of CPU to decode: of whatever is measured just then.
+    API_SERVER: ["--feature-gates=DetectCacheInconsistency=false"],
+}
 _DAY = 86_400.0
 """The age of what is loaded: no rule waits for it any more."""
 
@@ -54,9 +61,7 @@ class Stand:
 @contextlib.asynccontextmanager
 async def stand(cluster: Cluster, *, with_usage: bool) -> AsyncIterator[Stand]:
     """The control plane with everything in it; it goes with the context."""
-    # Progress as kubeadm has it: without, a watch of a kind that never changes hears nothing.
-    flags = {ETCD: [f"--quota-backend-bytes={_QUOTA}", "--watch-progress-notify-interval=5s"]}
-    plane = ControlPlane(components=(ETCD, API_SERVER), flags=flags, patience=_PATIENCE)
+    plane = ControlPlane(components=(ETCD, API_SERVER), flags=_FLAGS, patience=_PATIENCE)
     with plane:
         if with_usage:
             plane.install_metrics()

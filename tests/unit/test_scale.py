@@ -203,3 +203,57 @@ async def test_churn_that_rests_leaves_no_replacement_half_done(cluster: Cluster
     life.rest()
     await churn
     assert sum(key.startswith("pods/") for key in kept.held) == cluster.pods
+
+
+async def test_a_restart_leaves_each_deployment_with_one_replicaset_of_pods_and_its_history(
+    cluster: Cluster,
+) -> None:
+    kept, made = Kept(), Pods(NOW)
+    await kept.load(everything(cluster, NOW))
+    await kept.load(made.put(one, at) for one in cluster.workloads for at in range(len(one.nodes)))
+    before = {key for key in kept.held if key.startswith("replicasets/")}
+    life = Life(cluster, kept, NOW)
+    for restarts in (1, 2):
+        await life.restart(rate=1e9)
+        sets = {
+            key: json.loads(value or b"")["spec"]["replicas"]
+            for key, value in kept.held.items()
+            if key.startswith("replicasets/")
+        }
+        assert {key: count for key, count in sets.items() if count} == owned(kept)
+        assert len(sets) == len(before)
+        gone = before - sets.keys()
+        assert len(gone) == restarts * sum(one.replicated for one in cluster.workloads)
+
+
+def owned(kept: Kept) -> Counter[str]:
+    """Pods by the ReplicaSet that owns them."""
+    owners = (
+        (json.loads(value or b"")["metadata"]["ownerReferences"][0], key.split("/")[1])
+        for key, value in kept.held.items()
+        if key.startswith("pods/")
+    )
+    return Counter(
+        f"replicasets/{namespace}/{one['name']}"
+        for one, namespace in owners
+        if one["kind"] == "ReplicaSet"
+    )
+
+
+async def test_in_the_quietest_cluster_a_pod_and_its_replicaset_are_written_each_second(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, naps = Kept(), []
+
+    async def nap(seconds: float) -> None:
+        naps.append(seconds)
+        if len(naps) == 60:
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr(asyncio, "sleep", nap)
+    with pytest.raises(asyncio.CancelledError):
+        await Life(cluster, kept, NOW).stirring()
+    assert set(naps) == {1}
+    assert {key.split("/")[0] for key in kept.held} == {"pods", "replicasets"}
+    for key, count in owned(kept).items():
+        assert json.loads(kept.held[key] or b"")["spec"]["replicas"] >= count

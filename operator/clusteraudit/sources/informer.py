@@ -1,16 +1,16 @@
 """The informer: one kind, listed and watched for as long as it is asked to.
 
-Its contract: what the sink holds is what the server holds, whatever breaks. A list fills a
-generation; what a whole generation did not see is gone. A new list is what follows any ERROR event,
-any 410, versions that go backwards, a watch of which nothing is heard at all, and a server that was
-gone: restored from a backup it takes versions that it never gave, and tells nothing of them. An
-object that cannot be evaluated is counted and skipped, never fatal.
+Its contract: what the sink holds is what the server holds, whatever breaks. What a whole
+list did not see is gone. A new list is what follows any ERROR event, any 410, versions that go
+backwards, a watch of which nothing is heard at all, and a server that was gone: restored from a
+backup it takes versions that it never gave, and tells nothing of them. An object that cannot be
+evaluated is counted and skipped, never fatal.
 """
 
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import aclosing
 
 import msgspec
@@ -24,6 +24,7 @@ from clusteraudit.kube.errors import (
     UnreachableError,
 )
 from clusteraudit.kube.session import Session
+from clusteraudit.sources.documents import ObjectDoc
 from clusteraudit.sources.feed import STALE, KindState, Resource, Sink
 from clusteraudit.sources.pauses import Pauses
 from clusteraudit.sources.reader import Reader
@@ -178,11 +179,15 @@ class Informer:
         version, turn = "", Turn()
         async with aclosing(self._source.pages()) as pages:
             async for page in pages:
-                for item in page.items:
-                    self._reader.put(item)
-                    await turn.end()
+                await self._put(page.items, turn)
                 version = page.metadata.resource_version
+                del page  # before the next one is decoded
         return number(version)
+
+    async def _put(self, items: Iterable[ObjectDoc | msgspec.Raw], turn: Turn) -> None:
+        for item in items:
+            self._reader.put(item)
+            await turn.end()
 
     # Watch
 

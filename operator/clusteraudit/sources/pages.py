@@ -17,8 +17,11 @@ FIRST = 500
 """Objects of the first page of a list."""
 _LEAST, _MOST = 100, 5000
 """Objects of a page."""
-_SIZE = 2**22
-"""Bytes of a page, about. Of 150,000 pods each page costs the server some 20 ms, however small."""
+_SMALL, _LARGE = 2**22, 2**23
+"""Bytes of a page, about."""
+_PARTS = 100
+"""A page is such a part of what is left of the list, within these bounds: for each page the server
+goes through all objects that are left. Of 150,000 pods that takes it 20 ms and more."""
 _ITEMS = b',"items":['
 
 
@@ -27,6 +30,7 @@ class ListMeta(msgspec.Struct, frozen=True, rename="camel"):
 
     resource_version: str = ""
     continue_: str = msgspec.field(default="", name="continue")
+    remaining_item_count: int | None = None
 
 
 class _Head(msgspec.Struct, frozen=True):
@@ -67,10 +71,14 @@ class Pages(Generic[T]):
         try:
             while True:
                 body = await coming
-                if goes_on := self.head(body).continue_:
-                    limit = _fitting(limit, len(body))
+                head = self.head(body)
+                if goes_on := head.continue_:
+                    limit = _fitting(len(body) / limit, head.remaining_item_count or 0)
                     coming = asyncio.create_task(ask({"limit": str(limit), "continue": goes_on}))
-                yield await self._in_turn(body)
+                page = await self._in_turn(body)
+                del body  # as large as all that was read of it
+                yield page
+                del page
                 if not goes_on:
                     return
         finally:
@@ -99,6 +107,7 @@ class Pages(Generic[T]):
         return Page(raw.items or (), raw.metadata)
 
 
-def _fitting(objects: int, size: int) -> int:
-    """Objects of a page after one of so many, and so many bytes."""
-    return max(_LEAST, min(_MOST, objects * _SIZE // max(1, size)))
+def _fitting(size: float, left: int) -> int:
+    """Objects of a page, if each has so many bytes and so many are left."""
+    page = max(_SMALL, min(_LARGE, left * size / _PARTS))
+    return max(_LEAST, min(_MOST, int(page / max(1, size))))

@@ -23,10 +23,11 @@ class Reader:
 
     def __init__(self, resource: Resource, sink: Sink) -> None:
         self.resource = resource
-        self.known: dict[Key, int] = {}
-        self.unread: dict[Key, int] = {}
+        self.known: set[Key] = set()
+        self.unread: set[Key] = set()
         """What is there and cannot be evaluated."""
-        self.generation = 0
+        self._unseen: set[Key] = set()
+        """What was there before the list that is under way, and did not come yet."""
         self._sink = sink
         self._decode = Decoding(resource.document)
 
@@ -53,8 +54,9 @@ class Reader:
 
     def _keep(self, row: Row) -> None:
         key = row.key
-        self.unread.pop(key, None)
-        self.known[key] = self.generation
+        self.unread.discard(key)
+        self.known.add(key)
+        self._unseen.discard(key)
         self._sink.put(self.resource.kind, key, row)
 
     def _skip(self, item: bytes | msgspec.Raw | ObjectDoc, error: Exception) -> None:
@@ -62,24 +64,26 @@ class Reader:
         reason = error.reason if isinstance(error, TranslateError) else "InvalidObject"
         key = (meta.namespace, meta.name)
         self.drop(key)
-        self.unread[key] = self.generation
+        self.unread.add(key)
+        self._unseen.discard(key)
         self._sink.skipped(self.resource.kind, *key, reason, str(error))
 
     def drop(self, key: Key) -> None:
         """An object is gone; one that was never known needs no telling."""
-        there = [each.pop(key) for each in (self.known, self.unread) if key in each]
-        if there:
+        if key in self.known or key in self.unread:
+            self.known.discard(key)
+            self.unread.discard(key)
             self._sink.put(self.resource.kind, key, None)
 
     def begin(self) -> None:
-        """A new generation."""
-        self.generation += 1
+        """A new list."""
+        self._unseen = self.known | self.unread
 
     def end(self) -> None:
-        """The generation is whole: what it did not see was deleted meanwhile."""
-        for each in (self.known, self.unread):
-            for key in [key for key, seen in each.items() if seen != self.generation]:
-                self.drop(key)
+        """The list is whole: what it did not see was deleted meanwhile."""
+        for key in self._unseen:
+            self.drop(key)
+        self._unseen = set()
 
     def forget(self) -> None:
         """Nothing of the kind is there."""

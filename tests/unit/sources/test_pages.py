@@ -1,7 +1,9 @@
 """A list in pages: one ahead, none more, and nothing left behind by who stops early."""
 
 import asyncio
+import weakref
 from contextlib import aclosing
+from typing import Self
 
 import msgspec
 import pytest
@@ -16,9 +18,9 @@ def words() -> Pages[str]:
     return Pages(str, "GET /words", asyncio.Lock())
 
 
-def page(token: str, size: int = 10) -> bytes:
+def page(token: str, size: int = 10, left: int | None = None) -> bytes:
     """As the API server writes it: what it says of the list, then the objects."""
-    meta = {**META, "continue": token}
+    meta = {**META, "continue": token, **({"remainingItemCount": left} if left else {})}
     body = {"kind": "WordList", "metadata": meta, "items": ["x" * (size - 3)] * 500}
     return msgspec.json.encode(body)
 
@@ -61,15 +63,28 @@ async def test_each_page_goes_on_where_the_one_before_ended() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "limit"), [(10, 5000), (2**11, 2048), (2**13, 512), (2**14, 256), (2**20, 100)]
+    ("size", "left", "limit"),
+    [
+        (10, None, 5000),
+        (2**10, 100_000, 4096),
+        (2**11, None, 2048),
+        (2**13, 10_000, 512),
+        (2**13, 76_800, 768),
+        (2**13, 150_000, 1024),
+        (2**14, None, 256),
+        (2**20, 5_000, 100),
+    ],
 )
-async def test_a_page_has_as_many_objects_as_fit(size: int, limit: int) -> None:
-    """Old ReplicaSets by thousands, of which only metadata are read; pods by some hundreds."""
+async def test_a_page_has_as_many_objects_as_fit(size: int, left: int | None, limit: int) -> None:
+    """Old ReplicaSets by thousands, of which only metadata are read; pods by some hundreds.
+
+    Of a long list more: each page costs the server a walk through all that is left.
+    """
     asked: list[str] = []
 
     async def ask(params: dict[str, str]) -> bytes:
         asked.append(params["limit"])
-        return page("" if len(asked) == 2 else "more", size)
+        return page("" if len(asked) == 2 else "more", size, left)
 
     async for _ in words().all(ask):
         pass
@@ -125,6 +140,35 @@ async def test_the_next_page_is_asked_for_before_one_is_decoded(
         await asyncio.sleep(0)
     assert len(asked.params) == 3
     assert asked_when_read == [1, 2, 3]
+
+
+class Body(bytes):
+    """Tells when nobody holds it any more."""
+
+    held = 0
+
+    def __new__(cls, text: bytes) -> Self:
+        Body.held += 1
+        return super().__new__(cls, text)
+
+    def __del__(self) -> None:
+        Body.held -= 1
+
+
+async def test_of_what_was_read_nothing_is_held_while_the_next_page_comes() -> None:
+    held: list[tuple[int, bool]] = []
+    last: weakref.ref[object] | None = None
+
+    async def ask(params: dict[str, str]) -> bytes:
+        if "continue" in params:
+            await asyncio.sleep(0.01)  # the page before it is read meanwhile
+            held.append((Body.held, last is not None and last() is None))
+        return Body(page("more" if len(held) < 2 else ""))
+
+    async for one in words().all(ask):
+        last = weakref.ref(one)
+        del one
+    assert held == [(0, True), (0, True)]
 
 
 async def test_several_lists_decode_one_page_in_a_turn_of_the_loop(
