@@ -87,19 +87,21 @@ class Options:
 def operate(credentials: Credentials, options: Options) -> None:
     """Run until SIGTERM or SIGINT; a server that cannot be reached is waited for."""
     turns = Turns()
-    with asyncio.Runner(loop_factory=turns.loop) as runner:
-        runner.run(_operate(credentials, options, turns))
+    # The rules are imported before there is a loop, which that would hold up.
+    with Engine(turns) as engine, asyncio.Runner(loop_factory=turns.loop) as runner:
+        runner.run(_operate(credentials, options, engine, turns))
 
 
-async def _operate(credentials: Credentials, options: Options, turns: Turns) -> None:
+async def _operate(
+    credentials: Credentials, options: Options, engine: Engine, turns: Turns
+) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     share()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with Session(credentials) as session:
-        with Engine(turns) as engine:
-            await _Operator(session, engine, options, turns).run(stop)
+        await _Operator(session, engine, options, turns).run(stop)
     _log.info("stopped")
 
 
