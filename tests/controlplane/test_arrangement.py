@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -122,14 +123,16 @@ async def test_every_audit_is_delivered_to_the_handler_of_each_rule(
 ) -> None:
     arranged, told = running
     delivered: list[str] = []
+    threads: list[threading.Thread] = []
     real = module._handler
 
-    def recording(tally: Tally) -> Callable[..., None]:
+    def recording(tally: Tally) -> Callable[..., Coroutine[None, None, None]]:
         handler = real(tally)
 
-        def outcome(**given: object) -> None:
+        async def outcome(**given: object) -> None:
             delivered.append(tally.rule)
-            handler(**given)
+            threads.append(threading.current_thread())
+            await handler(**given)
 
         return outcome
 
@@ -141,6 +144,7 @@ async def test_every_audit_is_delivered_to_the_handler_of_each_rule(
         arranged.tell(result())
         await until(partial(_so_many, delivered, number * len(every)))
     assert sorted(delivered) == sorted(every * 3)
+    assert len(set(threads)) == 1, "a thread for each rule costs more than all that it does"
 
 
 async def test_a_failure_of_one_rule_is_logged_there_and_stops_nothing(

@@ -5,6 +5,8 @@ To be woken for an event costs as much as to read it. What gathers in the meanti
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Protocol, runtime_checkable
 
 import aiohttp
 
@@ -13,6 +15,14 @@ PAUSE = 0.2
 woken for several at once is woken once."""
 _LITTLE = 2**16
 """Bytes of a piece from which on pieces are large enough as they come."""
+
+
+@runtime_checkable
+class _Buffering(Protocol):
+    """A transport of TLS."""
+
+    def set_read_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """How much may be read of the socket that is not told yet; by default, as much as usual."""
 
 
 class Paced:
@@ -33,9 +43,32 @@ class Paced:
         transport = connection.transport if connection else None
         if transport is None:  # all has come
             return
-        transport.pause_reading()
+        _hold(transport)
         try:
             await asyncio.sleep(PAUSE - asyncio.get_running_loop().time() % PAUSE)
         finally:
-            if not transport.is_closing():  # one of TLS may have let go of what is below it
-                transport.resume_reading()
+            _go_on(transport)
+
+
+def _hold(transport: asyncio.Transport) -> None:
+    """Read no more of the socket.
+
+    One of TLS that is paused would read on, into its own buffer, and wake the loop for each piece;
+    it does not where no buffer is allowed.
+    """
+    if isinstance(transport, _Buffering):
+        with suppress(AttributeError):
+            transport.set_read_buffer_limits(high=0)
+    else:
+        transport.pause_reading()
+
+
+def _go_on(transport: asyncio.Transport) -> None:
+    """Read again, unless it was closed meanwhile."""
+    if transport.is_closing():
+        return
+    if isinstance(transport, _Buffering):
+        with suppress(AttributeError):  # it has let go of what is below it, and does not say so yet
+            transport.set_read_buffer_limits()
+    else:
+        transport.resume_reading()

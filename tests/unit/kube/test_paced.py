@@ -1,7 +1,10 @@
 """What a watch says is taken whole and in order, and seldom."""
 
 import asyncio
+import ssl
+from asyncio import sslproto
 from collections.abc import AsyncIterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +14,7 @@ from aiohttp import web
 
 from clusteraudit.kube import paced
 from clusteraudit.kube.session import Session
+from controlplane.certificates import Authority
 from support.apiserver import Answer, Server, aborts, serving, streams
 from support.credentials import Credentials
 
@@ -51,6 +55,46 @@ async def test_events_that_come_one_by_one_are_taken_together(server: Server) ->
     taken = await pieces(server)
     assert b"".join(taken) == b"".join(EVENTS)
     assert len(taken) < len(EVENTS) / 5
+
+
+class Trusting(Credentials):
+    """Of a server of TLS, whoever it is."""
+
+    def tls(self) -> ssl.SSLContext:  # type: ignore[override]
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        return context
+
+
+@pytest.fixture
+def of_tls(tmp_path: Path) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(*Authority(tmp_path / "authority").issue("server"))
+    return context
+
+
+async def test_the_loop_is_woken_seldom_by_tls_too(
+    of_tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A transport of TLS that is paused reads on: what it reads is what wakes the loop."""
+    reads, read = list[int](), sslproto.SSLProtocol.buffer_updated
+
+    def noted(self: sslproto.SSLProtocol, size: int) -> None:
+        if not vars(self)["_server_side"]:
+            reads.append(size)
+        read(self, size)
+
+    monkeypatch.setattr(sslproto.SSLProtocol, "buffer_updated", noted)
+    async with serving(of_tls) as server:
+        server.on(PODS, one_by_one(0.002))
+        async with (
+            Session(Trusting(server.url)) as session,
+            session.stream(PODS, {}, silence=5) as watch,
+        ):
+            taken = [piece async for piece in watch.iter_any()]
+    assert b"".join(taken) == b"".join(EVENTS)
+    assert len(taken) < len(EVENTS) / 5
+    assert len(reads) < len(EVENTS) / 5
 
 
 async def test_nobody_waits_for_more_where_there_is_much(
