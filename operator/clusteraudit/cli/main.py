@@ -58,9 +58,10 @@ def version() -> None:
 def collect_rarely() -> None:
     """Look for cycles less often: the model and what is noted of its readers hold none.
 
-    With the interpreter's defaults a quarter of a full audit's time goes by looking through them.
+    With the interpreter's defaults a quarter of a full audit's time goes by looking through them. A
+    look at 5,000 new objects takes 5 to 15 ms, for which all threads wait.
     """
-    gc.set_threshold(100_000, 20, 20)
+    gc.set_threshold(5_000, 400, 20)
 
 
 def main() -> None:

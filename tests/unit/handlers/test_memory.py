@@ -1,11 +1,14 @@
-"""Memory that lies free between what is kept goes back to the system."""
+"""Memory that lies free between what is kept goes back to the system; cycles are looked for."""
 
+import gc
 import platform
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from clusteraudit.handlers.memory import give_back
+from clusteraudit.handlers.memory import give_back, settle
 
 MIB = 2**20
 
@@ -24,3 +27,28 @@ def test_what_is_free_between_what_is_kept_is_given_back() -> None:
     give_back()
     assert held - resident() > 48 * MIB
     assert len(last) == 16_384
+
+
+@pytest.fixture
+def as_before() -> Iterator[None]:
+    before = gc.get_threshold()
+    yield
+    gc.set_threshold(*before)
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("as_before")
+def test_young_objects_are_looked_at_before_there_are_many() -> None:
+    """A look at all that a restart of everything makes would hold all threads up."""
+    looks: Counter[int] = Counter()
+
+    def noted(phase: str, about: dict[str, int]) -> None:
+        looks[about["generation"]] += phase == "start"
+
+    settle()
+    gc.callbacks.append(noted)
+    made: list[list[int]] = [[] for _ in range(100_000)]
+    gc.callbacks.remove(noted)
+    assert looks[0] > len(made) / 10_000
+    assert looks[1]
+    assert not looks[2], "nor is all that is kept walked through"
