@@ -86,6 +86,7 @@ async def _measure(plan: Plan, say: Callable[[str], None], figures: Figures) -> 
             try:
                 for name, step in _STEPS.items():
                     if name not in plan.without:
+                        await standing.server.collect()  # none of it while a step is measured
                         say(name)
                         run.figures[name] = await step(run)
                         say(json.dumps(run.figures[name]))

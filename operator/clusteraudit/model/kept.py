@@ -7,8 +7,11 @@ from typing import TypeVar
 from clusteraudit.model.rows import PodTemplate
 
 T = TypeVar("T")
-MOST = 4096
-"""Templates of which something is kept; of more the last ones, since all are forgotten together."""
+MOST = 12_288
+"""Templates of which something is kept; of more the last ones, since all are forgotten together.
+
+Enough for 10,000 workloads, which is what Kubernetes is made for, and some of their last revisions.
+"""
 
 
 def per_template(find: Callable[[PodTemplate], T]) -> Callable[[PodTemplate], T]:
