@@ -30,7 +30,7 @@ _FLAGS = {
     # Progress as kubeadm has it: without, a watch of a kind that never changes hears nothing.
     ETCD: [f"--quota-backend-bytes={_QUOTA}", "--watch-progress-notify-interval=5s"],
     # Every five minutes the cache is compared with all of etcd. What is JSON there, and protobuf
-    # in a real cluster, takes a minute of CPU to decode: of whatever is measured just then.
+    # in a real cluster, takes 40 s of CPU to decode: of whatever is measured just then.
     API_SERVER: ["--feature-gates=DetectCacheInconsistency=false"],
 }
 _DAY = 86_400.0

@@ -57,7 +57,7 @@ def _hold(transport: asyncio.Transport) -> None:
     it does not where no buffer is allowed.
     """
     if isinstance(transport, _Buffering):
-        with suppress(AttributeError):
+        with suppress(AttributeError):  # as below
             transport.set_read_buffer_limits(high=0)
     else:
         transport.pause_reading()

@@ -153,8 +153,19 @@ class Closed(asyncio.Transport):
         raise AttributeError("'NoneType' object has no attribute '_resume_reading'")
 
 
+class Gone(asyncio.Transport):
+    """Of TLS, whose connection was lost, and which does not say so yet."""
+
+    def set_read_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        raise AttributeError("'NoneType' object has no attribute 'resume_reading'")
+
+    def is_closing(self) -> bool:
+        return False
+
+
+@pytest.mark.parametrize("transport", [Closed(), Gone()])
 async def test_a_connection_that_is_closed_meanwhile_is_left_alone(
-    monkeypatch: pytest.MonkeyPatch,
+    transport: asyncio.Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(paced, "PAUSE", 0.01)
 
@@ -162,5 +173,5 @@ async def test_a_connection_that_is_closed_meanwhile_is_left_alone(
         yield EVENTS[0]
 
     content = SimpleNamespace(iter_any=iter_any)
-    answer: Any = SimpleNamespace(content=content, connection=SimpleNamespace(transport=Closed()))
+    answer: Any = SimpleNamespace(content=content, connection=SimpleNamespace(transport=transport))
     assert [piece async for piece in paced.Paced(answer).iter_any()] == [EVENTS[0]]
