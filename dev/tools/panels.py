@@ -242,7 +242,7 @@ _OPERATOR = (
     Panel(
         title="CPU of the last audit",
         says="Grows with the change, not with the cluster.",
-        moves="Seconds, again and again: the pulse slows down to ten times that. Give it more CPU.",
+        moves="Seconds, again and again: it audits less often then. Give it more CPU.",
         queries=(("max(cluster_audit_operator_last_audit_cpu_seconds{C})", "audit"),),
         unit="s",
     ),

@@ -55,7 +55,7 @@ def decoder(data: bytes) -> None:
     known, text = resource(NAMES[data[0] % len(NAMES)]), data[1:]
     seen, gathering = Seen(), Gathering()
     Reader(known, seen).put(text)
-    gathering.add_item("", known.kind, known.api_version, text)
+    gathering.add_item(known.kind, text)
     rows = {one.key: one.row for one in gathering.rows() if one.kind == known.kind}
     assert len(seen.rows) + len(seen.skips) == 1, (seen.rows, seen.skips)
     if _addressed(text, namespaced=known.namespaced):

@@ -74,6 +74,8 @@ class Audit:
         self.rehearsal = Rehearsal(self.cluster)
         self._now = now
         self._outcomes: dict[str, dict[Ref, Outcome]] = {}
+        self._tallies: dict[str, Tally] = {}
+        """Of rules of which no outcome has changed since."""
         self._catalogue = Catalogue(())
         self._errors: Counter[str] = Counter()
         self.retune(catalogue, settings or {}, system)
@@ -185,10 +187,13 @@ class Audit:
 
     def _note(self, rule: Rule, subject: Ref, outcome: Outcome) -> None:
         """Only what is not clear is kept: at 150,000 pods nearly all is."""
-        if outcome == CLEAR:
-            self._outcomes[rule.code].pop(subject, None)
-        else:
-            self._outcomes[rule.code][subject] = outcome
+        held = self._outcomes[rule.code]
+        if outcome != held.get(subject, CLEAR):
+            self._tallies.pop(rule.code, None)
+            if outcome == CLEAR:
+                del held[subject]
+            else:
+                held[subject] = outcome
         self._errors[rule.code] += bool(outcome.error)
         self.ledger.enter(rule, subject, outcome, self._now)
 
@@ -238,8 +243,14 @@ class Audit:
             self.cluster.recorder.end()
 
     def _tally(self, rule: Rule) -> Tally:
-        outcomes = self._outcomes[rule.code].values()
         subjects = _number(self.store, rule.subject) if rule.local else 1
+        known = self._tallies.get(rule.code)
+        if known is None or known.subjects != subjects or not subjects:
+            known = self._tallies[rule.code] = self._counted(rule, subjects)
+        return known
+
+    def _counted(self, rule: Rule, subjects: int) -> Tally:
+        outcomes = self._outcomes[rule.code].values()
         reasons = Counter(reason for one in outcomes for reason in _reasons(one))
         found = sum(bool(one.found) for one in outcomes)
         error = sum(bool(one.error) for one in outcomes)

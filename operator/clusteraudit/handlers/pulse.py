@@ -14,10 +14,29 @@ from clusteraudit.handlers.pending import Pending
 
 WINDOW = 2.0
 LONGEST = 15.0
-_REST = 10
-"""Rest between audits, in CPU times of the last one: a tenth of a core at most."""
+_SHARE = 0.1
+"""Of a core, for audits: on average."""
+_AHEAD = 0.5
+"""CPU seconds that audits may be ahead of it, so that one that takes long puts no other off."""
 
 _log = structlog.get_logger(__name__)
+
+
+class Rest:
+    """How long audits are put off, so that they take their share of a core and no more."""
+
+    def __init__(self, now: float) -> None:
+        self._at, self._owed = now, 0.0
+
+    def audited(self, seconds: float, now: float) -> None:
+        """An audit that ended now took so many CPU seconds."""
+        left = max(0.0, self._owed - _SHARE * (now - self._at))
+        self._at, self._owed = now, min(left + seconds, _AHEAD + _SHARE * LONGEST)
+
+    @property
+    def until(self) -> float:
+        """When the next one may begin."""
+        return self._at + max(0.0, self._owed - _AHEAD) / _SHARE
 
 
 class Pulse:
@@ -36,6 +55,7 @@ class Pulse:
         self._engine = engine
         self._tell = tell
         self._window = window
+        self._rest = Rest(self.beat)
 
     async def run(self) -> None:
         """Pulse, until cancelled."""
@@ -49,9 +69,9 @@ class Pulse:
 
     def _due(self) -> float:
         """When the next audit begins: changes that came while the last one ran have waited then."""
-        pending, rest = self._pending, min(LONGEST, _REST * self._engine.cpu_seconds)
+        pending = self._pending
         first = pending.since if pending.changed.is_set() else time.monotonic()
-        return max(first + self._window, self.beat + rest)
+        return max(first + self._window, self._rest.until)
 
     async def _gather(self) -> None:
         """Until every kind has answered, rows go into the model, and nobody is asked."""
@@ -82,6 +102,7 @@ class Pulse:
         result = await self._engine.step(changes, evidence, settled=True)
         self.last = result
         self.beat = time.monotonic()
+        self._rest.audited(self._engine.cpu_seconds, self.beat)
         _say(result, len(changes), self._engine.cpu_seconds)
         self._tell(result)
 

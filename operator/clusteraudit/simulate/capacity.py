@@ -151,7 +151,7 @@ def _groups(
     for group, name in enumerate(grouping.names):
         members = grouping.members(group)
         pod, at = _largest_pod(one.room, members, demand) if classes else ((), None)
-        measures = tuple(columns.measures(group, members.tolist()))
+        measures = tuple(columns.measures(group, members))
         yield Group(
             name=name,
             nodes=tuple(one.room.nodes[member] for member in members.tolist()),
@@ -171,8 +171,8 @@ class _Columns:
 
     def __init__(self, one: Question, grouping: Grouping) -> None:
         room, lost = one.room, one.waste
-        self._room, self._pods = room, lost.pods
-        self._free, self._stranded = room.free.tolist(), lost.stranded.tolist()
+        self._room, self._pods, self._stranded = room, lost.pods, lost.stranded
+        self._largest, self._first = (part.tolist() for part in grouping.largest(room.free))
         self._sums = {
             name: grouping.sums(amounts).tolist()
             for name, amounts in (
@@ -184,6 +184,10 @@ class _Columns:
                 ("unavailable", room.unavailable),
                 ("overcommitted", room.overcommitted),
                 ("stranded", lost.stranded),
+            )
+        } | {
+            name: grouping.weighed(room.free, weights).tolist()
+            for name, weights in (
                 ("own", lost.own),
                 ("slots", lost.slots),
                 ("constraint", lost.constraint),
@@ -191,14 +195,14 @@ class _Columns:
             )
         }
         self._other: dict[int, list[tuple[str, list[int]]]] = {}
-        for (at, other), amounts in lost.other.items():
-            sums = (room.resources[other], grouping.sums(amounts).tolist())
+        for (at, other), weights in lost.other.items():
+            sums = (room.resources[other], grouping.weighed(room.free[:, at], weights).tolist())
             self._other.setdefault(at, []).append(sums)
 
-    def measures(self, group: int, members: list[int]) -> Iterator[Measure]:
+    def measures(self, group: int, members: NDArray[np.intp]) -> Iterator[Measure]:
         """The figures of a group, resource by resource."""
         for at, resource in enumerate(self._room.resources):
-            largest, node = self._largest(at, members)
+            largest = self._largest[group][at]
             stranded = self._sum("stranded", group, at) if self._pods else None
             yield Measure(
                 resource=resource,
@@ -210,7 +214,7 @@ class _Columns:
                 overcommitted=self._sum("overcommitted", group, at),
                 reclaimable=self._sum("reclaimable", group, at),
                 largest=largest,
-                node=node,
+                node=self._room.nodes[self._first[group][at]] if largest else None,
                 expected=self._expected(group, at) if self._pods else None,
                 stranded=stranded,
                 stranded_on=tuple(self._stranded_on(at, members)) if stranded else (),
@@ -220,16 +224,9 @@ class _Columns:
         found: int = self._sums[name][group][at]
         return found
 
-    def _largest(self, at: int, members: list[int]) -> tuple[int, str | None]:
-        """The most that is free on one node; of equals the first."""
-        largest, best = 0, None
-        for member in members:
-            if self._free[member][at] > largest:
-                largest, best = self._free[member][at], member
-        return largest, None if best is None else self._room.nodes[best]
-
-    def _stranded_on(self, at: int, members: list[int]) -> Iterator[str]:
-        return (self._room.nodes[member] for member in members if self._stranded[member][at])
+    def _stranded_on(self, at: int, members: NDArray[np.intp]) -> Iterator[str]:
+        there = members[self._stranded[members, at] > 0]
+        return (self._room.nodes[member] for member in there.tolist())
 
     def _expected(self, group: int, at: int) -> Expected:
         pods = self._pods

@@ -28,6 +28,8 @@ from clusteraudit.simulate.workload import Class, Workload
 N = TypeVar("N", bound=np.generic)
 _AT_ONCE = 128
 """Nodes that are held against all classes together."""
+_HALF = 24
+"""Bits of half an amount of int64: such halves by numbers of pods add up within int64."""
 _FLOAT32 = 2**24
 """Pods that float32 counts exactly: twice as fast as float64."""
 
@@ -53,6 +55,25 @@ class Grouping:
         found: NDArray[N] = np.add.reduceat(rows[self._order], self._starts, axis=0)
         return found
 
+    def weighed(self, amounts: Exact, weights: Counts) -> Exact:
+        """Sums by group of amounts by numbers of pods."""
+        if amounts.dtype == np.object_:
+            return self.sums(amounts * weights)
+        low = self.sums((amounts & 2**_HALF - 1) * weights)
+        high = self.sums((amounts >> _HALF) * weights).astype(np.object_)
+        found: Exact = (high << _HALF) + low
+        return found
+
+    def largest(self, rows: Exact) -> tuple[Exact, NDArray[np.intp]]:
+        """The largest by group and column, over the first axis, and the first row that has it."""
+        if not len(self.of_node):
+            nothing = np.zeros((len(self.names), *rows.shape[1:]), dtype=np.intp)
+            return nothing, nothing
+        found = np.maximum.reduceat(rows[self._order], self._starts, axis=0)
+        at = np.arange(len(rows))[:, None]
+        first = np.where(rows == found[self.of_node], at, len(rows))[self._order]
+        return found, np.minimum.reduceat(first, self._starts, axis=0)
+
 
 @dataclass(frozen=True)
 class Copies:
@@ -64,18 +85,19 @@ class Copies:
 
 @dataclass(frozen=True)
 class Waste:
-    """F3 and F4, a row a node and a column a resource; the weights are numbers of pods."""
+    """F3 and F4, a row a node and a column a resource: for how many pods what is free is no use."""
 
     pods: int
-    own: Exact
+    own: Counts
     """Too little of the resource itself."""
-    other: dict[tuple[int, int], Exact]
+    other: dict[tuple[int, int], Counts]
     """By resource and the other of which the least part is there: too little of that one."""
-    slots: Exact
-    constraint: Exact
-    not_requested: Exact
+    slots: Counts
+    constraint: Counts
+    not_requested: Counts
+    """A column a resource, the same on every node."""
     stranded: Exact
-    """Not weighed: all that is free where nothing fits."""
+    """The amount that is free where nothing fits."""
 
 
 def copies(room: Room, requests: Amounts) -> Counts:
@@ -314,14 +336,14 @@ class Survey:
 
     @property
     def waste(self) -> Waste:
-        """F3 and F4, node by node: free amounts by the counts."""
-        free, found, demand = self.room.free, self.tally, self.demand
+        """F3 and F4, node by node."""
+        found, demand = self.tally, self.demand
         return Waste(
             pods=int(demand.pods.sum()),
-            own=free * found.own.T,
-            other={key: free[:, key[0]] * count for key, count in sorted(found.other.items())},
-            slots=free * found.slots.T,
-            constraint=free * found.constraint.T,
-            not_requested=free * (demand.pods @ (demand.of == 0)),
-            stranded=free * (found.useful == 0)[:, None],
+            own=found.own.T,
+            other=dict(sorted(found.other.items())),
+            slots=found.slots.T,
+            constraint=found.constraint.T,
+            not_requested=demand.pods @ (demand.of == 0),
+            stranded=self.room.free * (found.useful == 0)[:, None],
         )

@@ -5,14 +5,14 @@ of what was declared, and not of the moment.
 """
 
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from itertools import islice, repeat
 
 import msgspec
 import numpy as np
 
 from clusteraudit.model.cluster import Cluster, derived
-from clusteraudit.model.rows import NodeRow, PodRow, PodTemplate, Ref
+from clusteraudit.model.rows import SLOTS, NodeRow, PodRow, PodTemplate, Ref, amount_of
 from clusteraudit.simulate.autoscaling import lasting, patience, prospect
 from clusteraudit.simulate.columns import REFUSED, Columns
 from clusteraudit.simulate.faces import faces
@@ -24,6 +24,8 @@ from clusteraudit.simulate.schedule import admits, static_levels
 from clusteraudit.simulate.snapshot import NodeInfo, Snapshot, info_of
 from clusteraudit.simulate.zones import Reach, nodes_in_reach
 
+_NEAR, _TWO = 8, 2
+"""Nodes that are looked at one by one, until there are two: what changes on others asks nobody."""
 _MANY = 64
 """Templates of a workload from which on their shapes are kept: a StatefulSet has one a pod."""
 
@@ -118,11 +120,31 @@ def in_reach(
 @derived
 def with_room(cluster: Cluster, shape: Shape, reaches: tuple[Reach, ...]) -> tuple[str, ...]:
     """Of those the first two that have room for one more pod: one beside any that it may be on."""
+    places, wanted = in_reach(cluster, shape.constraints, reaches), _wanted(cluster, shape)
+    near = (one for one in places[:_NEAR] if _holds(cluster, one, wanted))
+    found = tuple(islice(near, _TWO))
+    if len(found) == _TWO or len(places) <= _NEAR:
+        return found
     wide, asked = _asked(cluster, shape)
-    wanted = [(wide.standing[at], amount) for at, amount in asked.items()]
-    places = ((one, wide.row[one]) for one in in_reach(cluster, shape.constraints, reaches))
-    holds = (one for one, at in places if all(held[at] >= amount for held, amount in wanted))
-    return tuple(islice(holds, 2))
+    rows = np.array([wide.row[one] for one in places], dtype=np.intp)
+    holds = [wide.standing[at][rows] >= amount for at, amount in asked.items()]
+    return tuple(places[at] for at in np.flatnonzero(np.logical_and.reduce(holds))[:_TWO])
+
+
+def _holds(cluster: Cluster, name: str, wanted: Iterable[tuple[str, int]]) -> bool:
+    """Whether a node has so much left, whether it takes pods or not."""
+    node = cluster.find(NodeRow, "Node", "", name)
+    pods = cluster.bucket(PodRow, "held_on", name)
+    return node is not None and all(
+        amount_of(node.allocatable, resource) - _requested(pods, resource) >= amount
+        for resource, amount in wanted
+    )
+
+
+def _requested(pods: Sequence[PodRow], resource: str) -> int:
+    if resource == SLOTS:
+        return len(pods)
+    return sum(amount_of(pod.template.requests, resource) for pod in pods)
 
 
 @derived

@@ -6,6 +6,7 @@ are terminating still do (`eventhandlers.go`). A pod holds one slot, the resourc
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -15,8 +16,10 @@ from clusteraudit.model.cluster import Cluster, derived
 from clusteraudit.model.rows import SLOTS, Amounts, NodeRow
 from clusteraudit.simulate.loads import Loads, Part, loads
 
-Exact = NDArray[np.object_]
-"""Amounts as Python integers: sums of them do not overflow, whatever an object claims."""
+Exact = NDArray[Any]
+"""Amounts that add up exactly over all nodes, whatever an object claims: int64 where they are below
+`LARGE`, as all that exist, else Python's integers."""
+LARGE = 2**48
 Counts = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 CLIP = 2**50
@@ -30,6 +33,12 @@ class Site(msgspec.Struct, frozen=True, gc=False):
     allocatable: Amounts
     takes: bool
     """Whether it takes pods at all: neither cordoned nor NotReady."""
+
+
+def exact(amounts: NDArray[Any]) -> Exact:
+    """Amounts as they add up exactly."""
+    small = not amounts.size or max(amounts.max(), -amounts.min()) < LARGE
+    return amounts.astype(np.int64 if small else np.object_)
 
 
 @derived
@@ -65,13 +74,12 @@ class Room:
             for resource, amount in amounts:
                 array[at, self.column[resource]] = amount
         rows = [number[site.allocatable] for site in self._from[0]]
-        found: Exact = array[np.array(rows, dtype=np.intp)]
+        found: Exact = exact(array)[np.array(rows, dtype=np.intp)]
         return found
 
     def _held(self, part: Part) -> Exact:
         held = [self._from[1].amounts(part, one, self._rows) for one in self.resources]
-        found: Exact = np.stack(held, axis=1).astype(np.object_)
-        return found
+        return exact(np.stack(held, axis=1))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Room) and self._from == other._from

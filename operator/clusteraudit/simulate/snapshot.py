@@ -292,6 +292,8 @@ def _left(cluster: Cluster) -> dict[str, Amount]:
     ]
     wide = known.wider(resource for _, (resource, _) in asked)
     left = wide.allocatable - wide.requested
+    if asked:
+        left = left.astype(np.object_)
     for at, (resource, amount) in asked:
         left[at, wide.column[resource]] -= amount
     held = np.clip(left, -(2**63), 2**63 - 1).astype(np.int64)

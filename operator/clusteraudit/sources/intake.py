@@ -7,12 +7,12 @@ from sys import intern
 import msgspec
 
 from clusteraudit.kube.errors import UNREADABLE
-from clusteraudit.model.kinds import KINDS
+from clusteraudit.model.kinds import KINDS, Kind
 from clusteraudit.model.moments import epoch
 from clusteraudit.model.rows import Key
-from clusteraudit.sources.documents import ObjectDoc
+from clusteraudit.sources.documents import Meta, ObjectDoc
 from clusteraudit.sources.parse import Payload
-from clusteraudit.sources.payload import Top, decode, newest, top
+from clusteraudit.sources.payload import Named, Top, decode, newest, top
 
 _DIGITS = 20
 """Of an integer of 64 bits, which a resourceVersion is."""
@@ -78,15 +78,14 @@ class Intake(ABC):
             self.read += 1
             self._add(source, payload, named)
 
-    def add_item(self, source: str, kind: str, api_version: str, payload: bytes) -> None:
-        """Take in an item of a list, which need not repeat what it is."""
-        named = top(payload)
+    def add_item(self, kind: str, item: ObjectDoc | bytes) -> None:
+        """Take in an item of a live list, which says what it is; decoded, if it can be."""
         self.read += 1
+        named = item if isinstance(item, ObjectDoc) else top(item)
         if named is None:
-            self._skip(source, kind, "InvalidObject", "its metadata is not what it should be")
+            self._skip("", kind, "InvalidObject", "its metadata is not what it should be")
         else:
-            named.kind, named.api_version = kind, api_version
-            self._add(source, payload, named)
+            self._take("", KINDS[kind], named.metadata, item)
 
     def fail(self, source: str, reason: str, message: str) -> None:
         """Note a source that cannot be read, or not to its end."""
@@ -106,19 +105,25 @@ class Intake(ABC):
         if kind is None or kind.group != group:
             self.ignored[named.kind or "?"] += 1
             self.groups.add(group)
-            return
-        namespace = (named.metadata.namespace or "default") if kind.namespaced else ""
-        name = title(kind.name, namespace, named.metadata.name)
-        if not named.metadata.name:
+        elif self._take(source, kind, named.metadata, payload):
+            self._clock(payload)
+
+    def _take(
+        self, source: str, kind: Kind, named: Named | Meta, item: ObjectDoc | Payload
+    ) -> bool:
+        """Keep an object of a kind that is audited, or note why it cannot be; whether it is."""
+        namespace = (named.namespace or "default") if kind.namespaced else ""
+        name = title(kind.name, namespace, named.name)
+        if not named.name:
             self._skip(source, name, "NoName", "it has no name")
-            return
+            return False
         try:
-            document = decode(kind.name, payload)
+            document = item if isinstance(item, ObjectDoc) else decode(kind.name, item)
             self._keep(kind.name, (intern(namespace), document.metadata.name), document, source)
         except UNREADABLE as error:
             self._skip(source, name, "InvalidObject", str(error))
-        else:
-            self._clock(payload)
+            return False
+        return True
 
     def _wins(self, kind: str, key: Key, document: ObjectDoc) -> bool:
         """Whether it is new, or no older than what is held of the object."""

@@ -18,6 +18,7 @@ from clusteraudit.kube.errors import (
 )
 from clusteraudit.kube.patience import patiently
 from clusteraudit.kube.session import JSON, Session
+from clusteraudit.sources.documents import ObjectDoc
 from clusteraudit.sources.feed import Resource
 from clusteraudit.sources.gather import Gathering
 from clusteraudit.sources.intake import Header, Intake
@@ -112,7 +113,7 @@ async def _streamed(session: Session, resource: Resource, into: Intake, progress
                 if event.type == "BOOKMARK" and peeked(event).metadata.last:
                     return
                 if event.type == "ADDED":
-                    into.add_item("", resource.kind, resource.api_version, bytes(event.object))
+                    into.add_item(resource.kind, event.document or bytes(event.object))
                     progress("the cluster", into.read)
                     await turn.end()
     except BrokenWatchError as broken:
@@ -121,16 +122,22 @@ async def _streamed(session: Session, resource: Resource, into: Intake, progress
 
 
 async def _in_pages(session: Session, resource: Resource, into: Intake, progress: Progress) -> None:
-    told, turn = _told(into, progress), Turn()
+    told = _told(into, progress)
     into.begin(resource.kind)
     where = path(resource.api_version, resource.plural)
-    pages = Pages(msgspec.Raw, f"GET {where}", session.decoding)
+    pages = Pages(resource.document, f"GET {where}", session.decoding)
     async with aclosing(pages.all(lambda params: _page(session, resource, params, told))) as listed:
         async for page in listed:
-            for item in page.items:
-                into.add_item("", resource.kind, resource.api_version, bytes(item))
-                await turn.end()
+            await _put(page.items, resource.kind, into)
+            del page  # before the next one is decoded
             progress("the cluster", into.read)
+
+
+async def _put(items: Iterable[ObjectDoc | msgspec.Raw], kind: str, into: Intake) -> None:
+    turn = Turn()
+    for item in items:
+        into.add_item(kind, item if isinstance(item, ObjectDoc) else bytes(item))
+        await turn.end()
 
 
 async def _page(

@@ -10,7 +10,9 @@ from clusteraudit.sources.parse import Payload
 from clusteraudit.sources.translate import DOCUMENTS
 
 
-class _Named(msgspec.Struct, frozen=True):
+class Named(msgspec.Struct, frozen=True):
+    """The names of an object, as they stand there."""
+
     name: str = ""
     namespace: str = ""
 
@@ -20,7 +22,7 @@ class Top(msgspec.Struct, rename="camel"):
 
     api_version: str = ""
     kind: str = ""
-    metadata: _Named = _Named()
+    metadata: Named = Named()
     snapshot_version: int | None = None
 
 

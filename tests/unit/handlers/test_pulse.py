@@ -11,7 +11,7 @@ import pytest
 
 from clusteraudit.handlers import pulse as module
 from clusteraudit.handlers.pending import Pending
-from clusteraudit.handlers.pulse import Pulse
+from clusteraudit.handlers.pulse import LONGEST, WINDOW, Pulse, Rest
 
 if TYPE_CHECKING:
     from clusteraudit.audit.audit import AuditResult
@@ -87,3 +87,27 @@ async def test_the_window_begins_with_the_first_change_also_while_an_audit_runs(
     pauses = [after - before for before, after in pairwise(engine.at)]
     assert len(pauses) >= 3
     assert min(pauses) >= 0.55
+
+
+def put_off(seconds: list[float]) -> list[float]:
+    """Pauses after audits of so many CPU seconds, each of which begins when it may."""
+    now, rest, pauses = 0.0, Rest(0.0), []
+    for one in seconds:
+        rest.audited(one, now)
+        pauses.append(max(WINDOW, rest.until - now))
+        now += pauses[-1]
+    return pauses
+
+
+def test_one_audit_that_takes_long_puts_no_other_off() -> None:
+    assert put_off([0.1, 0.1, 0.4, 0.1, 0.1, 0.4]) == [WINDOW] * 6
+
+
+def test_audits_that_take_long_take_a_tenth_of_a_core_in_the_end() -> None:
+    pauses = put_off([0.6] * 100)
+    assert pauses[-1] == pytest.approx(6)
+    assert sum(pauses) >= 10 * (60 - 0.5) - WINDOW
+
+
+def test_an_audit_is_put_off_for_so_long_and_no_longer() -> None:
+    assert put_off([100.0, 100.0]) == [pytest.approx(LONGEST)] * 2

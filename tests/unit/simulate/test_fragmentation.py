@@ -5,12 +5,14 @@ import random
 from collections.abc import Iterable
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clusteraudit.report.capacity_shapes import CapacityShape, FiguresShape
-from clusteraudit.simulate.room import room
+from clusteraudit.simulate.fragmentation import Grouping
+from clusteraudit.simulate.room import LARGE, exact, room
 from support.capacity import (
     GPU,
     POOL,
@@ -197,3 +199,34 @@ def test_amounts_beyond_int64_do_not_overflow() -> None:
     assert found.expected_fragmentation is not None
     assert found.expected_fragmentation.amount == float(Fraction(4 * huge))
     assert room(cluster_of(nodes)).comparable.min() >= 0
+
+
+@EXAMPLES
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.integers(0, 2),
+            st.integers(0, 2**63) | st.integers(LARGE - 3, LARGE - 1),
+            st.integers(0, 2**24 - 1),
+        ),
+        min_size=1,
+    )
+)
+def test_sums_by_group_are_exact_and_of_equals_the_first_is_the_largest(
+    rows: list[tuple[int, int, int]],
+) -> None:
+    names = sorted({group for group, *_ in rows})
+    grouping = Grouping([str(one) for one in names], [names.index(group) for group, *_ in rows])
+    amounts = exact(np.array([[amount] for _, amount, _ in rows], dtype=np.object_))
+    weights = np.array([[weight] for *_, weight in rows], dtype=np.int64)
+    sums, weighed = grouping.sums(amounts).tolist(), grouping.weighed(amounts, weights).tolist()
+    largest, first = (found.tolist() for found in grouping.largest(amounts))
+    for at, name in enumerate(names):
+        its = [(amount, weight) for group, amount, weight in rows if group == name]
+        most = max(amount for amount, _ in its)
+        assert sums[at] == [sum(amount for amount, _ in its)]
+        assert weighed[at] == [sum(amount * weight for amount, weight in its)]
+        assert largest[at] == [most]
+        assert first[at] == [
+            next(i for i, (g, amount, _) in enumerate(rows) if (g, amount) == (name, most))
+        ]

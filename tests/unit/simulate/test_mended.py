@@ -14,9 +14,11 @@ from clusteraudit.model.rows import SLOTS, NodeRow, PodRow, PodTemplate
 from clusteraudit.model.selectors import Labels, Requirement
 from clusteraudit.model.store import COMPLETE, Change, Store
 from clusteraudit.simulate.capacity import survey, whole
-from clusteraudit.simulate.homes import rooms
+from clusteraudit.simulate.filters.kit import Shape
+from clusteraudit.simulate.homes import in_reach, rooms, with_room
 from clusteraudit.simulate.loads import Column, Part, loads
 from clusteraudit.simulate.overcommit import promised
+from clusteraudit.simulate.room import CLIP, Room
 from clusteraudit.simulate.snapshot import snapshot
 from clusteraudit.simulate.workload import owners, workload
 
@@ -104,8 +106,10 @@ def told(cluster: Cluster) -> list[object]:
         whole(cluster),
         promised(cluster),
         [[(info.name, info.free) for info in rooms(cluster, one)] for one in kinds],
+        [with_room(cluster, one.shape, ()) for one in found.workload],
         [[now.columns.free(one).tolist() for one in found.room.resources]],
     ]
+    assert said[-2] == [_two_with_room(cluster, found.room, one.shape) for one in found.workload]
     cluster.recorder.end()
     for at, info in enumerate(now.infos()):
         assert all(
@@ -113,6 +117,15 @@ def told(cluster: Cluster) -> list[object]:
             for name, left in info.free.items()
         )
     return said
+
+
+def _two_with_room(cluster: Cluster, found: Room, shape: Shape) -> tuple[str, ...]:
+    wanted = [(found.column[name], min(n, CLIP)) for name, n in (*shape.requests, (SLOTS, 1))]
+    homes = in_reach(cluster, shape.constraints, ())
+    rows = [(one, found.row[one]) for one in homes]
+    return tuple(
+        one for one, row in rows if all(found.standing[at, row] >= n for at, n in wanted if n)
+    )[:2]
 
 
 COLUMNS: list[Column] = [

@@ -102,3 +102,23 @@ async def test_a_server_that_cannot_stream_is_asked_for_pages_again() -> None:
     first, late = says(page(["a"], "more")), refuses(410)
     gathering = await reading(first, late, refuses(422), says(page("ab")))
     assert gathering.counts["Pod"] == 2
+
+
+async def test_of_a_page_with_an_odd_object_the_others_count() -> None:
+    nameless = {"metadata": {"namespace": "n"}, "spec": {}}
+    odd = [pod("a"), {"metadata": {"name": 5}}, pod("b"), nameless, pod("c", volumes=None)]
+    gathering = await reading(says({"metadata": {"resourceVersion": "5"}, "items": odd}))
+    assert gathering.counts["Pod"] == 3
+    assert [one.reason for one in gathering.skipped] == ["InvalidObject", "NoName"]
+
+
+async def test_an_object_is_read_as_its_kind_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What it is, the list says, and when it was so, the header: a pass through it for each costs
+    as much as to read it."""
+    never = {"top": "what it is", "newest": "when it was so", "decode": "a second time"}
+    for name, why in never.items():
+        monkeypatch.setattr(f"clusteraudit.sources.intake.{name}", lambda *_, w=why: pytest.fail(w))
+    gathering = await reading(says(page("ab")))
+    assert gathering.counts["Pod"] == 2

@@ -251,6 +251,6 @@ def test_a_list_that_begins_anew_counts_once() -> None:
     gathering = Gathering()
     for _ in range(2):
         gathering.begin("Pod")
-        gathering.add_item("", "Pod", "v1", pod(1))
+        gathering.add_item("Pod", pod(1))
 
     assert (gathering.counts, gathering.duplicates) == ({"Pod": 1}, 0)

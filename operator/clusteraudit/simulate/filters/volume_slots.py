@@ -21,27 +21,43 @@ Numbers = Mapping[str, int]
 """By the name of the node; those of which there is none are not in it."""
 
 
+class _Column:
+    """Numbers in the order of some nodes, which are the same for whoever asks, as a rule."""
+
+    def __init__(self, numbers: Numbers, absent: int) -> None:
+        self._numbers, self._absent = numbers, absent
+        self._made: tuple[Sequence[str], Amount] | None = None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Column) and self._numbers == other._numbers
+
+    __hash__ = None  # type: ignore[assignment]  # compared as a derived value, never a key
+
+    def of(self, nodes: Sequence[str]) -> Amount:
+        """The number of each node."""
+        if self._made is None or self._made[0] is not nodes:
+            numbers = (self._numbers.get(one, self._absent) for one in nodes)
+            self._made = (nodes, np.fromiter(numbers, np.int64, len(nodes)))
+        return self._made[1]
+
+
 def roomy(cluster: Cluster, nodes: Sequence[str], drivers: Iterable[str], more: int) -> Mask:
     """Nodes that are sure to have these drivers, and to take so many volumes more."""
-    left = _left(cluster)
-    found: Mask = _of(left, nodes, absent=-1) >= more
+    found: Mask = _left(cluster).of(nodes) >= more
     for driver in drivers:
-        found &= _of(_with(cluster, driver), nodes, absent=0) > 0
+        found &= _with(cluster, driver).of(nodes) > 0
     return found
 
 
-def _of(numbers: Numbers, nodes: Sequence[str], *, absent: int) -> Amount:
-    return np.fromiter((numbers.get(one, absent) for one in nodes), np.int64, len(nodes))
-
-
 @derived
-def _left(cluster: Cluster) -> Numbers:
+def _left(cluster: Cluster) -> _Column:
     """How many volumes a node takes beside those that it has, at the least."""
     held = (_claims(cluster), _assumed(cluster), _attached(cluster))
-    return {
+    left = {
         name: limit - sum(one.get(name, 0) for one in held)
         for name, limit in _limits(cluster).items()
     }
+    return _Column(left, absent=-1)
 
 
 @derived
@@ -54,10 +70,11 @@ def _limits(cluster: Cluster) -> Numbers:
 
 
 @derived
-def _with(cluster: Cluster, driver: str) -> Numbers:
+def _with(cluster: Cluster, driver: str) -> _Column:
     """Nodes that have a driver, as 1."""
     rows = cluster.all(CSINodeRow, "CSINode")
-    return {row.name: 1 for row in rows if any(name == driver for name, _ in row.drivers)}
+    has = {row.name: 1 for row in rows if any(name == driver for name, _ in row.drivers)}
+    return _Column(has, absent=0)
 
 
 def _told(counted: Iterable[tuple[str, int]]) -> Iterator[tuple[str, int]]:
