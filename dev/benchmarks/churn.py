@@ -28,7 +28,7 @@ import msgspec
 from clusteraudit.audit.audit import Audit
 from clusteraudit.cli.main import collect_rarely
 from clusteraudit.handlers.memory import give_back
-from clusteraudit.handlers.pending import Pending
+from clusteraudit.handlers.pending import Pending, changes
 from clusteraudit.model.kinds import KINDS
 from clusteraudit.model.store import COMPLETE
 from clusteraudit.rules.catalogue import catalogue
@@ -102,13 +102,13 @@ class Audited:
 
     def absorb(self) -> None:
         """As before the first audit."""
-        self._audit.absorb(self._pending.take()[0])
+        self._audit.absorb(changes(self._pending.take()[0]))
 
     def step(self) -> float:
         """CPU seconds of an audit of all that has come."""
-        changes = self._pending.take()[0]
+        rows = self._pending.take()[0]
         began = time.process_time()
-        self._audit.step(changes, now=int(time.time()), settled=True)
+        self._audit.step(changes(rows), now=int(time.time()), settled=True)
         return time.process_time() - began
 
 

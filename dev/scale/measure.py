@@ -32,6 +32,8 @@ _NAMESPACE = "team-000"
 _PATIENCE = 900.0
 _SHOWN = 15.0
 """Seconds after which the last change has shown."""
+_TOLD = 60
+"""Seconds after which the server has told the last of its watches everything."""
 
 
 @dataclass(frozen=True)
@@ -288,7 +290,7 @@ async def _restart(run: Run) -> Figures:
     took, cpu = time.monotonic() - began, cpu_seconds(run.pid) - cpu
     revision = await run.stand.etcd.revision()
     behind = await run.stand.server.caught_up(revision, _PATIENCE)
-    await asyncio.sleep(_SHOWN)
+    known = await _all_known(run)
     after, samples = memory(run.pid), await scrape(run.operator)
     return {
         "seconds": round(took),
@@ -297,14 +299,31 @@ async def _restart(run: Run) -> Figures:
         "rssMibBefore": round(before.resident / MIB, 1),
         "rssMibAfter": round(after.resident / MIB, 1),
         "peakMib": round(after.peak / MIB, 1),
-        "podsKnown": int(samples['cluster_audit_operator_kind_objects{kind="Pod"}']),
+        "podsKnown": _pods_known(samples),
         "podsThere": await run.stand.etcd.count("pods/"),
         "podsServed": await _served(run),
         "serverBehindSeconds": round(behind, 1),
+        "knownAfterSeconds": round(known, 1),
         "podsSkipped": int(samples['cluster_audit_operator_kind_skipped{kind="Pod"}']),
         "relists": int(samples['cluster_audit_operator_kind_relists_total{kind="Pod"}']),
         "stall": _stall(samples),
     }
+
+
+async def _all_known(run: Run) -> float:
+    """Seconds until the operator knows as many pods as etcd has, or those after which it should."""
+    began, there = time.monotonic(), await run.stand.etcd.count("pods/")
+    for _ in range(_TOLD):
+        if _pods_known(await scrape(run.operator)) == there:
+            break
+        await asyncio.sleep(1)
+    took = time.monotonic() - began
+    await asyncio.sleep(_SHOWN)
+    return took
+
+
+def _pods_known(samples: dict[str, float]) -> int:
+    return int(samples['cluster_audit_operator_kind_objects{kind="Pod"}'])
 
 
 async def _served(run: Run) -> int | str:
@@ -318,7 +337,8 @@ async def _scan(run: Run) -> Figures:
     """The command line on the same cluster; and whether it finds what the operator tells."""
     await asyncio.sleep(_SHOWN)
     before = commands.told(await scrape(run.operator))
-    figures, found = await asyncio.to_thread(commands.measure, run.stand.kubeconfig)
+    async with _stirring(run):
+        figures, found = await asyncio.to_thread(commands.measure, run.stand.kubeconfig)
     after = commands.told(await scrape(run.operator))
     return {**figures, "differs": commands.differing(found, before, after)}
 

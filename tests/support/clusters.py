@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from clusteraudit.audit.audit import Audit, AuditResult
+from clusteraudit.handlers.pending import Rows
 from clusteraudit.model.build import NOW, Manifest
 from clusteraudit.model.kinds import KINDS
 from clusteraudit.model.store import COMPLETE, Change, Evidence
@@ -15,6 +16,11 @@ EVERYTHING: Mapping[str, Evidence] = dict.fromkeys(KINDS, COMPLETE)
 
 def changes_of(manifests: Iterable[Mapping[str, object]]) -> list[Change]:
     return of_manifests(manifests)[0]
+
+
+def rows_of(manifests: Iterable[Mapping[str, object]]) -> Rows:
+    """The same as the operator gathers them."""
+    return {(one.kind, one.key): one.row for one in changes_of(manifests)}
 
 
 def audit_of(

@@ -13,9 +13,10 @@ import structlog
 from clusteraudit.audit.audit import Audit, AuditResult
 from clusteraudit.audit.ledger import Entry
 from clusteraudit.audit.system import SYSTEM_NAMESPACES
+from clusteraudit.handlers.pending import Rows, changes
 from clusteraudit.handlers.turns import Turns
 from clusteraudit.model.rows import Ref
-from clusteraudit.model.store import Change, Evidence
+from clusteraudit.model.store import Evidence
 from clusteraudit.report.resource import Spec
 from clusteraudit.report.tuning import Tuned, tune
 from clusteraudit.rules.catalogue import Catalogue, catalogue
@@ -73,11 +74,11 @@ class Engine:
         return tuned
 
     async def step(
-        self, changes: list[Change], evidence: Mapping[str, Evidence], *, settled: bool
+        self, rows: Rows, evidence: Mapping[str, Evidence], *, settled: bool
     ) -> AuditResult:
-        """One audit after these changes; `settled` once every kind has answered."""
+        """One audit of what has gathered; `settled` once every kind has answered."""
         tuned, self._tuned = self._tuned, None
-        step = partial(self._step, changes, evidence, tuned, settled=settled)
+        step = partial(self._step, rows, evidence, tuned, settled=settled)
         result, seconds = await self._off(step)
         if tuned:
             self.catalogue = tuned[0].catalogue
@@ -86,9 +87,9 @@ class Engine:
         self.audits += 1
         return result
 
-    async def absorb(self, changes: list[Change], evidence: Mapping[str, Evidence]) -> None:
+    async def absorb(self, rows: Rows, evidence: Mapping[str, Evidence]) -> None:
         """Rows into the model, before the first step."""
-        await self._off(partial(self._audit.absorb, changes, evidence=evidence))
+        await self._off(partial(self._absorb, rows, evidence))
 
     async def rehearse(self) -> tuple[float, bool]:
         """Drills for a moment, between audits: CPU seconds, and whether a pass has ended."""
@@ -101,6 +102,9 @@ class Engine:
         loop = asyncio.get_running_loop()
         with self._turns.closely():
             return await loop.run_in_executor(self._thread, act, *arguments)
+
+    def _absorb(self, rows: Rows, evidence: Mapping[str, Evidence]) -> None:
+        self._audit.absorb(changes(rows), evidence=evidence)
 
     def _rehearse(self) -> tuple[float, bool]:
         rehearsal, start = self._audit.rehearsal, time.thread_time()
@@ -115,7 +119,7 @@ class Engine:
 
     def _step(
         self,
-        changes: list[Change],
+        rows: Rows,
         evidence: Mapping[str, Evidence],
         tuned: tuple[Tuned, tuple[str, ...]] | None,
         *,
@@ -125,5 +129,5 @@ class Engine:
         if tuned:
             self._audit.retune(tuned[0].catalogue, tuned[0].settings, tuned[1])
         now = int(time.time())
-        result = self._audit.step(changes, evidence=evidence, now=now, settled=settled)
+        result = self._audit.step(changes(rows), evidence=evidence, now=now, settled=settled)
         return result, time.thread_time() - start

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Iterator, Mapping
 
 import structlog
 
@@ -14,6 +15,10 @@ from clusteraudit.sources.feed import KindState
 _log = structlog.get_logger(__name__)
 _TOLD = 100
 """Objects that cannot be evaluated, at a time, up to which the log names them."""
+
+
+Rows = Mapping[tuple[str, Key], Row | None]
+"""Objects as they now are, by kind and key; None for what is gone."""
 
 
 class Pending:
@@ -103,16 +108,22 @@ class Pending:
             for state in (self.states.get(kind, KindState()),)
         )
 
-    def take(self) -> tuple[list[Change], dict[str, Evidence]]:
-        """Hand out what has gathered, and begin anew.
-
-        What comes before what goes: labels that a pod takes over were not gone in between.
-        """
+    def take(self) -> tuple[Rows, dict[str, Evidence]]:
+        """Hand out what has gathered, and begin anew."""
         rows, self._rows = self._rows, {}
         evidence, self._evidence = self._evidence, {}
         self.changed.clear()
-        changes = [Change(kind, key, row) for (kind, key), row in rows.items()]
-        return sorted(changes, key=lambda one: one.row is None), evidence
+        return rows, evidence
+
+
+def changes(rows: Rows) -> Iterator[Change]:
+    """What has gathered, as the audit takes it; off the loop, since it may be a whole cluster.
+
+    What comes before what goes: labels that a pod takes over were not gone in between.
+    """
+    for gone in (False, True):
+        there = (item for item in rows.items() if (item[1] is None) is gone)
+        yield from (Change(kind, key, row) for (kind, key), row in there)
 
 
 def _waiting() -> Evidence:

@@ -98,12 +98,12 @@ class Pulse:
             return
 
     async def _audit(self) -> None:
-        changes, evidence = self._pending.take()
-        result = await self._engine.step(changes, evidence, settled=True)
+        rows, evidence = self._pending.take()
+        result = await self._engine.step(rows, evidence, settled=True)
         self.last = result
         self.beat = time.monotonic()
         self._rest.audited(self._engine.cpu_seconds, self.beat)
-        _say(result, len(changes), self._engine.cpu_seconds)
+        _say(result, len(rows), self._engine.cpu_seconds)
         self._tell(result)
 
 

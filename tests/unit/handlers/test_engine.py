@@ -14,7 +14,7 @@ from clusteraudit.kube.credentials import InClusterCredentials
 from clusteraudit.model import build
 from clusteraudit.model.kinds import KINDS
 from clusteraudit.model.store import COMPLETE
-from support.clusters import changes_of
+from support.clusters import rows_of
 
 
 @pytest.mark.asyncio
@@ -26,7 +26,7 @@ async def test_a_drill_that_fails_is_logged_once_a_pass(monkeypatch: pytest.Monk
     pods = build.pods_of("web", 2, on="a")
     objects = [build.node("a"), build.node("b"), build.deployment("web", replicas=2), *pods]
     with Engine() as engine, capture_logs() as logged:
-        await engine.step(changes_of(objects), dict.fromkeys(KINDS, COMPLETE), settled=True)
+        await engine.step(rows_of(objects), dict.fromkeys(KINDS, COMPLETE), settled=True)
         assert (await engine.rehearse())[1]
     errors = [line for line in logged if line["log_level"] == "error"]
     assert [line["lost"] for line in errors] == ["node b"]

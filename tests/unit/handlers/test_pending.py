@@ -4,7 +4,8 @@ import time
 
 from structlog.testing import capture_logs
 
-from clusteraudit.handlers.pending import Pending
+from clusteraudit.handlers.pending import Pending, changes
+from clusteraudit.model.rows import NamespaceRow
 from clusteraudit.sources.feed import KindState
 
 
@@ -65,3 +66,19 @@ def test_a_refusal_and_its_end_are_told_once() -> None:
         ("warning", "a kind may not be read", "Pod"),
         ("info", "a kind may be read again", "Pod"),
     ]
+
+
+def test_what_comes_is_told_before_what_goes_and_of_each_object_the_last() -> None:
+    pending = Pending()
+    pending.put("Namespace", ("", "a"), NamespaceRow("", "a"))
+    for name in "bcd":
+        pending.put("Namespace", ("", name), None)
+    pending.put("Namespace", ("", "c"), NamespaceRow("", "c"))
+    rows, _ = pending.take()
+    assert [(one.key[1], one.row is None) for one in changes(rows)] == [
+        ("a", False),
+        ("c", False),
+        ("b", True),
+        ("d", True),
+    ]
+    assert not pending.take()[0]

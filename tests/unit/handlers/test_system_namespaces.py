@@ -6,7 +6,7 @@ from clusteraudit.audit.system import SYSTEM_NAMESPACES, is_system
 from clusteraudit.handlers.engine import Engine
 from clusteraudit.model import build
 from clusteraudit.report.resource import Spec
-from support.clusters import EVERYTHING, changes_of
+from support.clusters import EVERYTHING, rows_of
 
 NOBODYS = build.egress_policy("lock", "kube-system", app="gone")
 
@@ -14,12 +14,12 @@ NOBODYS = build.egress_policy("lock", "kube-system", app="gone")
 async def test_the_report_asks_hygiene_there_and_takes_it_back() -> None:
     said: list[set[str]] = []
     with Engine() as engine:
-        changes = changes_of([build.namespace("kube-system"), NOBODYS])
+        rows = rows_of([build.namespace("kube-system"), NOBODYS])
         for named in (None, [], ["openshift*"], ["kube-*"]):
             engine.tune(Spec(system_namespaces=named))
-            result = await engine.step(changes, EVERYTHING, settled=True)
+            result = await engine.step(rows, EVERYTHING, settled=True)
             said.append({entry.rule for entry in result.entries})
-            changes = []
+            rows = {}
 
     assert said == [set(), {"NET102"}, {"NET102"}, set()]
 

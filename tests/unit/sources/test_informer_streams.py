@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clusteraudit.handlers import pending
-from clusteraudit.handlers.pending import Pending
+from clusteraudit.handlers.pending import Pending, changes
 from clusteraudit.kube.errors import ApiError, GoneError, UnreachableError
 from clusteraudit.model.rows import PodRow
 from clusteraudit.sources import pauses, source
@@ -203,7 +203,7 @@ class Model:
 
     def pulse(self) -> None:
         """Take over what has gathered."""
-        for change in self.pending.take()[0]:
+        for change in changes(self.pending.take()[0]):
             if change.row is None:
                 self.rows.pop(change.key[1], None)
             else:
