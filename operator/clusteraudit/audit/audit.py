@@ -76,6 +76,8 @@ class Audit:
         self._outcomes: dict[str, dict[Ref, Outcome]] = {}
         self._tallies: dict[str, Tally] = {}
         """Of rules of which no outcome has changed since."""
+        self._entries: tuple[Entry, ...] | None = None
+        """Open findings in their order; None where one of them may have changed since."""
         self._catalogue = Catalogue(())
         self._errors: Counter[str] = Counter()
         self.retune(catalogue, settings or {}, system)
@@ -112,6 +114,7 @@ class Audit:
     ) -> AuditResult:
         """Go on from what another one published of this cluster; every kind has answered."""
         self.ledger.adopt(first_seen, open_then)
+        self._entries = None
         return self.step(now=now, settled=True)
 
     def absorb(
@@ -220,11 +223,14 @@ class Audit:
 
     def _result(self, asked: int) -> AuditResult:
         counts = ((kind, len(self.store.tables[kind])) for kind in KINDS)
+        transitions = self.ledger.transitions()
+        if transitions or self._entries is None:
+            self._entries = tuple(sorted(self.ledger.entries.values(), key=order))
         return AuditResult(
             now=self._now,
-            entries=tuple(sorted(self.ledger.entries.values(), key=order)),
+            entries=self._entries,
             tallies=tuple(self._tally(rule) for rule in self._catalogue),
-            transitions=self.ledger.transitions(),
+            transitions=transitions,
             asked=asked,
             counts=tuple((kind, number) for kind, number in counts if number),
             evidence=tuple(sorted(self.store.evidence.items())),

@@ -92,6 +92,11 @@ class Herald:
         """Events called for and not sent yet."""
         return len(self._due)
 
+    @property
+    def stands(self) -> object:
+        """Equal to what it was for as long as the same is called for of the same result."""
+        return (self._uid, self._said, tuple(self._due))
+
     # What is called for
 
     async def know(self, report: Known) -> None:

@@ -41,6 +41,8 @@ class _Last:
     digest: str
     generation: int
     at: float
+    basis: object = None
+    """What led to nothing else; equal to that, nothing else comes of it again."""
 
 
 @dataclass(frozen=True)
@@ -202,21 +204,29 @@ class Publisher:
         behind = not report.view.schema_current
         if behind and await self._renewed(result, report):
             report = self._reports.renewed(report)
+        last, basis = self._last.get(report.name), self._basis(report, result)
+        rest = last.at + HEARTBEAT - time.monotonic() if last else 0
+        if last and last.basis == basis and rest > 0 and not behind:
+            return rest
         draft = await self._read_and_draft(report, result)
         if draft is None:
             return self._retries.wait(report.name) or _AGAIN
-        last = self._last.get(report.name)
         same = last and (last.uid, last.digest) == (report.uid, digest(draft.status))
-        if last and same and not self._pressing(draft):
-            rest = last.at + HEARTBEAT - time.monotonic()
-            if rest > 0 and last.generation == report.view.generation:
-                return min(rest, _RENEWED) if behind else rest
+        heard = last and last.generation == report.view.generation
+        if last and same and heard and rest > 0 and not self._pressing(draft):
+            self._last[report.name] = replace(last, basis=basis)
+            return min(rest, _RENEWED) if behind else rest
         written = await self._write(report, draft)
         if written is None:
             return self._retries.wait(report.name) or _AGAIN
         generation = report.view.generation
         self._last[report.name] = _Last(report.uid, digest(written), generation, time.monotonic())
         return float(report.view.spec.publish_interval)
+
+    def _basis(self, report: Known, result: AuditResult) -> object:
+        """All that a status says, and calls for, but for what rides along."""
+        told = (result.entries, result.tallies, result.evidence, result.drills is None)
+        return (report.uid, report.view, self._engine.catalogue, told, self._herald.stands)
 
     def _pressing(self, draft: _Draft) -> bool:
         return draft.call is not None and self._herald.pressing(draft.call)

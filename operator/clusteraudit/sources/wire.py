@@ -176,10 +176,20 @@ async def lines(body: Paced) -> AsyncIterator[bytes]:
         rest += chunk
         if len(rest) > _LONGEST_LINE:
             raise BrokenWatchError("the watch sent a line without an end", relist=True)
-        if b"\n" not in chunk:
-            continue
-        *whole, rest = rest.split(b"\n")
-        for line in whole:
-            if line.strip():
-                yield bytes(line)
-                await turn.end()
+        for line in _taken(rest) if b"\n" in chunk else ():
+            yield line
+            await turn.end()
+
+
+def _taken(rest: bytearray) -> list[bytes]:
+    """Take the lines out of it that are whole, but for empty ones.
+
+    To split a bytearray takes ten times as long: it looks at each byte by itself.
+    """
+    found, start = [], 0
+    with memoryview(rest) as view:
+        while (end := rest.find(b"\n", start)) >= 0:
+            found.append(bytes(view[start:end]))
+            start = end + 1
+    del rest[:start]
+    return [line for line in found if line.strip()]
