@@ -180,13 +180,17 @@ class Cluster:
 
     def workload_pods(self, workload: Ref) -> WorkloadPods:
         """The same, told apart: once for all rules of a workload, and each part read by itself."""
-        apart = self.recorder.once(
-            ("workload pods", workload), lambda: ToldApart(self._family(workload, _unnoted))
-        )
+        apart = self.recorder.once(("workload pods", workload), lambda: self._told_apart(workload))
         if workload.kind == "Pod":
             self.get(PodRow, workload)
             return WorkloadPods(apart, _unnoted)
         return WorkloadPods(apart, lambda part: self.recorder.note((FAMILY, part, workload)))
+
+    def _told_apart(self, workload: Ref) -> ToldApart:
+        families = list(self._descend(workload, _unnoted)) if workload.kind != "Pod" else []
+        if len(families) == 1:
+            return self._store.told_apart(families[0][0])
+        return ToldApart(self._family(workload, _unnoted))
 
     def _pods_of(self, workload: Ref) -> Sequence[PodRow]:
         return self.recorder.once(workload, lambda: self._family(workload, self.recorder.note))
@@ -196,9 +200,11 @@ class Cluster:
             note(("row", "Pod", *workload.key))
             pod = self._store.tables["Pod"].get(workload.key)
             return [pod] if isinstance(pod, PodRow) else []
-        return _in_order(list(self._descend(workload, note)))
+        return _in_order([pods for _, pods in self._descend(workload, note)])
 
-    def _descend(self, owner: Ref, note: Callable[[Cell], None]) -> Iterator[Sequence[PodRow]]:
+    def _descend(
+        self, owner: Ref, note: Callable[[Cell], None]
+    ) -> Iterator[tuple[Ref, Sequence[PodRow]]]:
         """Pods below an owner, by the controller that owns them.
 
         Who notes what is under it need not note the children of each child: a Deployment has ten
@@ -213,7 +219,7 @@ class Cluster:
             seen.add(parent)
             pods, below = _apart(self._store.buckets[CHILDREN].get(parent, ()))
             if pods:
-                yield pods
+                yield parent, pods
             if below:
                 note(("under", parent))
             parents += below

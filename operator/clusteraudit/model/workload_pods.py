@@ -4,8 +4,9 @@ A part of them is read by itself: that a pod turns ready or unready, which is mo
 in a cluster, is of no part, and asks none of these rules again.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from operator import attrgetter
 
 from clusteraudit.model.rows import ENDED, PodRow
 
@@ -43,27 +44,56 @@ def _with_claims(pod: PodRow | None) -> tuple[object, ...] | None:
     return pod.claims, pod.node, pod.template, pod.active, pod.terminating
 
 
+_key = attrgetter("namespace", "name")
+
+
 class ToldApart:
     """Its pods by what rules look for: a large workload has few that any rule need look at."""
 
-    def __init__(self, pods: Sequence[PodRow]) -> None:
-        alike = defaultdict[int, list[PodRow]](list)
-        self.by_template: Mapping[int, list[PodRow]] = alike
+    def __init__(self, pods: Iterable[PodRow]) -> None:
+        """Of pods in the order of their keys."""
         self.terminating: list[PodRow] = []
         self.waiting: list[PodRow] = []
         self.with_claims: list[PodRow] = []
         self.with_troubles: list[PodRow] = []
+        self._alike: dict[int, list[PodRow]] = {}
+        self._in_order = True
+        """Whether templates are in the order of their first pods."""
         for pod in pods:
-            if pod.claims:
-                self.with_claims.append(pod)
-            if pod.troubles:
-                self.with_troubles.append(pod)
-            if not pod.node and pod.unplaced:
-                self.waiting.append(pod)
-            if not pod.terminating and pod.phase not in ENDED:
-                alike[id(pod.template)].append(pod)
-            elif pod.terminating and pod.active:
-                self.terminating.append(pod)
+            for held in self._lists_of(pod):
+                held.append(pod)
+
+    @property
+    def by_template(self) -> Mapping[int, list[PodRow]]:
+        """Pods that live, by the identity of their template."""
+        if not self._in_order:
+            self._alike = dict(sorted(self._alike.items(), key=lambda one: _key(one[1][0])))
+            self._in_order = True
+        return self._alike
+
+    def change(self, old: PodRow | None, new: PodRow | None) -> None:
+        """A pod came, went or is another now."""
+        if old is not None:
+            for held in self._lists_of(old):
+                del held[bisect_left(held, _key(old), key=_key)]
+        if new is not None:
+            for held in self._lists_of(new):
+                held.insert(bisect_left(held, _key(new), key=_key), new)
+        if old is not None and not self._alike.get(id(old.template), True):
+            del self._alike[id(old.template)]
+        self._in_order = len(self._alike) < 2  # noqa: PLR2004 - one is in order
+
+    def _lists_of(self, pod: PodRow) -> Iterator[list[PodRow]]:
+        if pod.claims:
+            yield self.with_claims
+        if pod.troubles:
+            yield self.with_troubles
+        if not pod.node and pod.unplaced:
+            yield self.waiting
+        if not pod.terminating and pod.phase not in ENDED:
+            yield self._alike.setdefault(id(pod.template), [])
+        elif pod.terminating and pod.active:
+            yield self.terminating
 
 
 class WorkloadPods:

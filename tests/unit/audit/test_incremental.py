@@ -1,6 +1,6 @@
 """Incremental equals full: after any changes, in any order, the audit says what a new one would."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 import pytest
@@ -10,11 +10,21 @@ from hypothesis import strategies as st
 from clusteraudit.audit.audit import Audit
 from clusteraudit.diagnose.chains import diagnose
 from clusteraudit.model import build
+from clusteraudit.model import store as module
 from clusteraudit.model.build import NOW, Manifest
 from clusteraudit.model.kinds import KINDS
 from clusteraudit.model.store import Change, Evidence, Store, api_group
 from clusteraudit.rules.catalogue import catalogue
 from support.clusters import EVERYTHING, changes_of
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small() -> Iterator[None]:
+    """What is kept of large workloads alone is kept of small ones, too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_LARGE", 2)
+        yield
+
 
 NODES = ["n0", "n1", "n2"]
 APPS = ["web", "db"]
@@ -199,6 +209,7 @@ def test_what_is_deleted_leaves_nothing_behind(
     assert not store.workloads
     assert not store.templates
     assert not store._pool
+    assert not store._told
     whole = {rule.code for rule in catalogue() if not rule.local}
     openers = audit.cluster.recorder.opened
     assert {one for one in openers if isinstance(one, str)} == whole | {"capacity"}

@@ -2,16 +2,18 @@
 
 import random
 from collections.abc import Callable
+from typing import cast
 
 import msgspec
 import pytest
 
+from clusteraudit.model import store as module
 from clusteraudit.model.cluster import Cluster
 from clusteraudit.model.kinds import ref
 from clusteraudit.model.recorder import Opener
 from clusteraudit.model.rows import PodRow, PodTemplate, Ref, Trouble, WorkloadRow
 from clusteraudit.model.store import Change, Store
-from clusteraudit.model.workload_pods import WorkloadPods
+from clusteraudit.model.workload_pods import ToldApart, WorkloadPods
 
 WEB = ref("Deployment", "shop", "web")
 SETS = [ref("ReplicaSet", "shop", f"web-{number}") for number in (2, 1)]
@@ -106,6 +108,26 @@ def test_who_reads_a_part_is_asked_again_when_it_changes(seed: int) -> None:
         for (workload, part), before in said.items():
             now = READINGS[part](cluster.workload_pods(workload))
             assert now == before or (workload, part) in asked, (workload, part)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_is_kept_told_apart_is_what_would_be_told_anew(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_LARGE", 2)
+    chance, store = random.Random(seed), Store()
+    cluster, kept = Cluster(store, 0), 0
+    for _ in range(120):
+        store.apply([a_change(chance) for _ in range(chance.randrange(1, 3))])
+        for workload in (WEB, *SETS):
+            its, anew = cluster.workload_pods(workload), ToldApart(cluster.pods_of(workload))
+            for read in READINGS.values():
+                assert read(its) == read(cast("WorkloadPods", anew))
+        kept = max(kept, len(store._told))
+    assert kept, "none was large enough"
+    owned = [Change("Pod", key, None) for key in store.tables["Pod"]]
+    store.apply(owned)
+    assert not store._told
 
 
 def test_that_a_pod_becomes_ready_asks_nobody_who_reads_parts() -> None:
