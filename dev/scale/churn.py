@@ -159,9 +159,13 @@ class Life:
             number = self._chance.randrange(self._cluster.size.nodes)
             yield node(number, self._now, moment())
         elif draw < _HEARTBEATS + _REPLACED:
-            yield from self._replaced(self._chance.choice(self._places), revised=0)
+            yield from self.replacement()
         else:
             yield self._flipped()[1]
+
+    def replacement(self) -> list[Put]:
+        """A pod that goes, and the one that comes in its place."""
+        return self._replaced(self._chance.choice(self._places), revised=0)
 
     def _replaced(self, where: Where, revised: int) -> list[Put]:
         workload, at = self._workloads[where[0]], where[1]

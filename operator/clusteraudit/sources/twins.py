@@ -35,11 +35,11 @@ class Twins:
         basis = _basis(document)
         held = self._held.get(owner)
         if held is not None and held[0] == basis:
-            own = labels(document.metadata.labels)
-            if own == held[1].labels:
+            own = document.metadata.labels
+            if own == dict(held[1].labels.pairs):
                 return held[1]
             if not _looks_at_labels(document.spec):  # as with pods of a StatefulSet
-                return msgspec.structs.replace(held[1], labels=own)
+                return msgspec.structs.replace(held[1], labels=labels(own))
         template = make()
         if len(self._held) >= self._most:
             self._held.clear()
