@@ -7,7 +7,7 @@ BUDGET = 0.08
 faster than a window have the rest."""
 LEAST, MOST = 0.005, 0.05
 """Of a core, for drills: however much changes, and however little."""
-_WINDOW = 10.0
+_WINDOW = 5.0
 """Seconds of which the use is taken; audits come every two."""
 
 

@@ -5,7 +5,7 @@ in a cluster, is of no part, and asks none of these rules again.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 
 from clusteraudit.model.rows import ENDED, PodRow
@@ -97,14 +97,17 @@ class ToldApart:
 
 
 class WorkloadPods:
-    """The same for one reader, who is asked again when a part that it has read changes."""
+    """The same for one reader, who is asked again when a part that it has read changes.
+
+    Nobody keeps what is handed out: it changes with the pods.
+    """
 
     def __init__(self, apart: ToldApart, note: Callable[[str], None]) -> None:
         self._apart = apart
         self._note = note
 
     @property
-    def by_template(self) -> Mapping[int, list[PodRow]]:
+    def by_template(self) -> Mapping[int, Sequence[PodRow]]:
         """Pods that neither ended nor are ending, by the identity of their template.
 
         Of each its template, its node and whether it is synthetic may be read, nothing else.
@@ -113,25 +116,25 @@ class WorkloadPods:
         return self._apart.by_template
 
     @property
-    def terminating(self) -> list[PodRow]:
+    def terminating(self) -> Sequence[PodRow]:
         """Pods that are terminating and have not ended."""
         self._note(UNSETTLED)
         return self._apart.terminating
 
     @property
-    def waiting(self) -> list[PodRow]:
+    def waiting(self) -> Sequence[PodRow]:
         """Pods without a node, which the scheduler looks at."""
         self._note(UNSETTLED)
         return self._apart.waiting
 
     @property
-    def with_troubles(self) -> list[PodRow]:
+    def with_troubles(self) -> Sequence[PodRow]:
         """Pods with a container that something is wrong with, whatever became of them."""
         self._note(UNSETTLED)
         return self._apart.with_troubles
 
     @property
-    def with_claims(self) -> list[PodRow]:
+    def with_claims(self) -> Sequence[PodRow]:
         """Pods that name claims, likewise.
 
         Of each these, its node, its template, and whether it is active or ending may be read.
