@@ -81,7 +81,7 @@ class ToldApart:
                 held.insert(bisect_left(held, _key(new), key=_key), new)
         if old is not None and not self._alike.get(id(old.template), True):
             del self._alike[id(old.template)]
-        self._in_order = len(self._alike) < 2  # noqa: PLR2004 - one is in order
+        self._in_order = len(self._alike) <= 1
 
     def _lists_of(self, pod: PodRow) -> Iterator[list[PodRow]]:
         if pod.claims:
