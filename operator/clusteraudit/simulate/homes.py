@@ -5,14 +5,14 @@ of what was declared, and not of the moment.
 """
 
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator
 from itertools import islice, repeat
 
 import msgspec
 import numpy as np
 
 from clusteraudit.model.cluster import Cluster, derived
-from clusteraudit.model.rows import SLOTS, NodeRow, PodRow, PodTemplate, Ref, amount_of
+from clusteraudit.model.rows import NodeRow, PodRow, PodTemplate, Ref
 from clusteraudit.simulate.autoscaling import lasting, patience, prospect
 from clusteraudit.simulate.columns import REFUSED, Columns
 from clusteraudit.simulate.faces import faces
@@ -134,17 +134,10 @@ def with_room(cluster: Cluster, shape: Shape, reaches: tuple[Reach, ...]) -> tup
 def _holds(cluster: Cluster, name: str, wanted: Iterable[tuple[str, int]]) -> bool:
     """Whether a node has so much left, whether it takes pods or not."""
     node = cluster.find(NodeRow, "Node", "", name)
-    pods = cluster.bucket(PodRow, "held_on", name)
-    return node is not None and all(
-        amount_of(node.allocatable, resource) - _requested(pods, resource) >= amount
-        for resource, amount in wanted
-    )
-
-
-def _requested(pods: Sequence[PodRow], resource: str) -> int:
-    if resource == SLOTS:
-        return len(pods)
-    return sum(amount_of(pod.template.requests, resource) for pod in pods)
+    if node is None:
+        return False
+    info = info_of(node, cluster.bucket(PodRow, "held_on", name))
+    return all(info.left(resource) >= amount for resource, amount in wanted)
 
 
 @derived

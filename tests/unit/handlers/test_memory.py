@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from clusteraudit.cli.main import collect_rarely
 from clusteraudit.handlers.memory import give_back, settle
 
 MIB = 2**20
@@ -52,3 +53,20 @@ def test_young_objects_are_looked_at_before_there_are_many() -> None:
     assert looks[0] > len(made) / 10_000
     assert looks[1]
     assert not looks[2], "nor is all that is kept walked through"
+
+
+@pytest.mark.usefixtures("as_before")
+def test_while_a_cluster_is_read_young_objects_alone_are_looked_at() -> None:
+    """A look at what was kept of 150,000 pods takes a tenth of a second of the loop."""
+    looks: Counter[int] = Counter()
+
+    def noted(phase: str, about: dict[str, int]) -> None:
+        looks[about["generation"]] += phase == "start"
+
+    collect_rarely()
+    gc.set_threshold(50, *gc.get_threshold()[1:])  # as if a hundred times as many were made
+    gc.callbacks.append(noted)
+    made: list[list[int]] = [[] for _ in range(50_000)]
+    gc.callbacks.remove(noted)
+    assert looks[0] > len(made) / 100
+    assert not looks[1] + looks[2]
