@@ -28,7 +28,7 @@ from clusteraudit.audit.audit import Audit
 from clusteraudit.cli.main import collect_rarely
 from clusteraudit.handlers.memory import give_back
 from clusteraudit.handlers.pending import Pending, changes
-from clusteraudit.model.kinds import KINDS
+from clusteraudit.model.kinds import KINDS, METADATA_ONLY
 from clusteraudit.model.store import COMPLETE
 from clusteraudit.rules.catalogue import catalogue
 from clusteraudit.sources.reader import Reader
@@ -62,6 +62,10 @@ class _Kind(msgspec.Struct):
     kind: str
 
 
+class _Partial(_Kind):
+    metadata: msgspec.Raw
+
+
 class Readers:
     """Takes what is written, in place of an etcd and the server before it."""
 
@@ -70,7 +74,9 @@ class Readers:
         self.seconds = 0.0
         """CPU time of the reading alone."""
         self._by_kind = {one.kind: Reader(one, self.pending) for one in (*WATCHED, *POLLED)}
+        self._by_plural = {one.plural: one.kind for one in WATCHED}
         self._peek = msgspec.json.Decoder(_Kind)
+        self._partial = msgspec.json.Decoder(_Partial)
 
     async def write(self, batch: list[Put]) -> None:
         """As `Etcd.write`."""
@@ -79,9 +85,9 @@ class Readers:
     def read(self, puts: Iterable[Put]) -> int:
         """Each as a watch tells it; how many there were."""
         taken = list(puts)
-        kinds = [self._peek.decode(text).kind if text else "Pod" for _, text in taken]
+        told = [self._told(key, text) for key, text in taken]
         began = time.thread_time()
-        for (key, text), kind in zip(taken, kinds, strict=True):
+        for (key, _), (kind, text) in zip(taken, told, strict=True):
             if text is not None:
                 self._by_kind[kind].put(text)
             else:
@@ -89,6 +95,15 @@ class Readers:
                 self._by_kind[kind].drop((namespace, name))
         self.seconds += time.thread_time() - began
         return len(taken)
+
+    def _told(self, key: str, text: bytes | None) -> tuple[str, bytes | None]:
+        """The kind, and what a server tells of the object: of some kinds its metadata alone."""
+        if text is None:
+            return self._by_plural[key.partition("/")[0]], None
+        kind = self._peek.decode(text).kind
+        if kind in METADATA_ONLY:
+            text = msgspec.json.encode(self._partial.decode(text))
+        return kind, text
 
 
 class Audited:

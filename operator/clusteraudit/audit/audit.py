@@ -1,7 +1,7 @@
 """The audit: changes in, an immutable result out; cost follows the change, not the cluster."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
 import msgspec
@@ -107,6 +107,8 @@ class Audit:
             self.ledger.settle(self._cannot_tell)
         result = self._result(len(openers))
         self.cluster.recorder.sweep()
+        self.cluster.recorder.tighten()
+        self.store.tighten()
         return result
 
     def adopt(
@@ -160,7 +162,7 @@ class Audit:
             asked = (kind for kind, rules in self._local.items() if rules)
             subjects |= {one for kind in asked for one in self.store.subjects(kind)}
             whole |= self._whole.keys()
-        return [*sorted(subjects), *sorted(whole)]
+        return [*in_order(subjects), *sorted(whole)]
 
     def _ask_again(self, opener: Ref | str) -> None:
         recorder = self.cluster.recorder
@@ -287,6 +289,18 @@ def _reasons(outcome: Outcome) -> tuple[str, ...]:
 
 def _number(store: Store, kind: str) -> int:
     return len(store.workloads) if kind == "Workload" else len(store.tables[kind])
+
+
+def in_order(subjects: Iterable[Ref]) -> Iterator[Ref]:
+    """As `sorted` gives them, a kind of a namespace at a time.
+
+    To sort those of a whole cluster at once keeps all threads waiting: 57,000 for 130 ms.
+    """
+    together: dict[tuple[str, str, str], list[Ref]] = {}
+    for one in subjects:
+        together.setdefault((one.api_version, one.kind, one.namespace), []).append(one)
+    for key in sorted(together):
+        yield from sorted(together[key])
 
 
 def subject_kind(subject: Ref) -> str:

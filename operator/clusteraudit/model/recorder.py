@@ -8,6 +8,7 @@ can be mended is told which cells changed, and makes only what hangs on those an
 from collections.abc import Callable, Hashable, Iterable
 from typing import NamedTuple, TypeGuard, TypeVar, cast
 
+from clusteraudit.model.slack import tighten
 from clusteraudit.model.store import Cell, whole_of
 
 T = TypeVar("T")
@@ -16,6 +17,8 @@ Opener = Hashable
 VALUE = "value"
 _KEPT = 512
 """Readings that are kept at a time: a large cluster has thousands of workloads."""
+_LOOKED_THROUGH = 16
+"""Cells of an opener that are looked through for one: nearly all have opened fewer."""
 Make = Callable[[], object]
 Mend = Callable[[object, frozenset[Cell]], object]
 """A value from what it was and the cells that changed of those that were read for it."""
@@ -28,11 +31,21 @@ class Maker(NamedTuple):
     mend: Mend | None = None
 
 
+class Openers(set[Opener]):
+    """Of one cell, which they hold as one object: each of them makes its own to read it."""
+
+    __slots__ = ("cell",)
+
+    def __init__(self, cell: Cell, openers: Iterable[Opener]) -> None:
+        super().__init__(openers)
+        self.cell = cell
+
+
 class Recorder:
     """Openers by cell and cells by opener, and the derived values."""
 
     def __init__(self) -> None:
-        self.openers: dict[Cell, Opener | set[Opener]] = {}
+        self.openers: dict[Cell, Opener | Openers] = {}
         """Mostly it is one opener, for which a set would take far more room than it does."""
         self.opened: dict[Opener, tuple[Cell, ...]] = {}
         self.values: dict[Cell, object] = {}
@@ -70,19 +83,24 @@ class Recorder:
         if self._current:
             opener, cells = self._current[-1]
             if cell not in cells:
-                cells.add(cell)
-                self._open(cell, opener)
+                cells.add(self._open(cell, opener))
 
-    def _open(self, cell: Cell, opener: Opener) -> None:
+    def _open(self, cell: Cell, opener: Opener) -> Cell:
+        """Note that it is open; the cell as others hold it."""
         held = self.openers.setdefault(cell, opener)
-        if isinstance(held, set):
+        if isinstance(held, Openers):
             held.add(opener)
-        elif held != opener:
-            self.openers[cell] = {held, opener}
+            return held.cell
+        if held != opener:
+            first = self.opened.get(held, ())
+            if len(first) <= _LOOKED_THROUGH:
+                cell = next((one for one in first if one == cell), cell)
+            self.openers[cell] = Openers(cell, (held, opener))
+        return cell
 
     def _close(self, cell: Cell, opener: Opener) -> None:
         held = self.openers[cell]
-        if not isinstance(held, set):
+        if not isinstance(held, Openers):
             del self.openers[cell]
             if cell in self.values:
                 self._orphans.add(cell)
@@ -93,7 +111,7 @@ class Recorder:
 
     def _openers_of(self, cell: Cell) -> Iterable[Opener]:
         held = self.openers.get(cell, ())
-        return held if isinstance(held, set) or held == () else (held,)
+        return held if isinstance(held, Openers) or held == () else (held,)
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
         """What `make` reads, read once for all who ask until something changes; each has read it.
@@ -162,6 +180,12 @@ class Recorder:
                 for held in (self.values, self._makers, self._parts):
                     held.pop(cell, None)
                 self.forget(cell)
+
+    def tighten(self) -> None:
+        """Give back the room of what went, where it is much."""
+        held = (self.openers, self.opened, self.values, self._makers, self._parts)
+        for one in held:
+            tighten(one)
 
     def _spread(self, cell: Cell, cause: Cell) -> None:
         for opener in self._openers_of(cell):

@@ -6,7 +6,7 @@ Every change names the cells that it touched; who had opened one of them is aske
 from bisect import bisect_left
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import msgspec
 
@@ -23,6 +23,7 @@ from clusteraudit.model.kinds import (
 from clusteraudit.model.labelled import Labelled
 from clusteraudit.model.rows import ApiGroupRow, Key, PodRow, PodTemplate, Ref, Row, WorkloadRow
 from clusteraudit.model.selectors import Labels
+from clusteraudit.model.slack import tighten
 from clusteraudit.model.workload_pods import PARTS, ToldApart, parts_changed
 
 Cell = tuple[Hashable, ...]
@@ -150,6 +151,15 @@ class Store:
         changed = {kind for kind, new in evidence.items() if self.evidence.get(kind) != new}
         self.evidence.update(evidence)
         return Touched({("evidence", kind) for kind in changed})
+
+    def tighten(self) -> None:
+        """Give back the room of what went, where it is much."""
+        for table in self.tables.values():
+            tighten(table)
+        for buckets in self.buckets.values():
+            tighten(buckets)
+        for of_all in (self.workloads, self.templates, self._pool):
+            tighten(cast("dict[Any, Any]", of_all))
 
     def subjects(self, kind: str) -> Iterable[Ref]:
         """Every subject of a kind; `Workload` stands for the owners of pods, bare pods included."""

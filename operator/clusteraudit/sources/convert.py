@@ -27,8 +27,12 @@ _LONGEST = (317, 63, 253)
 
 
 def labels(pairs: Mapping[str, str]) -> Labels:
-    """Labels as they are shared: their words are few, however many objects carry them."""
-    return shared(Labels(tuple(sorted((intern(k), intern(v)) for k, v in pairs.items()))))
+    """Labels as they are shared: their words are few, however many objects carry them.
+
+    Where one of them is an object's own, as with pods of a StatefulSet, the others still are not.
+    """
+    words = sorted((intern(key), intern(value)) for key, value in pairs.items())
+    return shared(Labels(tuple(map(shared, words))))
 
 
 def seconds(text: str | None) -> int | None:

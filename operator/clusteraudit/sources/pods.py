@@ -1,6 +1,7 @@
 """From a pod's spec to what pods of one workload have in common, and to pods never made."""
 
 from collections.abc import Iterator
+from sys import intern
 
 from clusteraudit.model.rows import ContainerPort, PodTemplate, Ref, amount_of
 from clusteraudit.model.selectors import equal_to
@@ -9,6 +10,7 @@ from clusteraudit.sources import amounts, placement, scheduling
 from clusteraudit.sources import documents as docs
 from clusteraudit.sources.containers import unlimited, unrequested
 from clusteraudit.sources.convert import labels
+from clusteraudit.sources.shared import shared
 
 _CLASSES = {"system-node-critical": 2_000_001_000, "system-cluster-critical": 2_000_000_000}
 """Priorities of the classes that every cluster has; a template names its class only."""
@@ -26,14 +28,14 @@ def template_of(document: docs.PodDoc | docs.Template, owner: Ref | None) -> Pod
     return PodTemplate(
         labels=own,
         owner=None if static else owner,
-        requests=amounts.requests(asked, placed),
-        limits=limits,
+        requests=shared(amounts.requests(asked, placed)),
+        limits=shared(limits),
         memory_request=memory,
         memory_capped=amounts.memory_capped(asked, amount_of(limits, "memory"), memory),
         ephemeral_request=amounts.eviction_request(asked, status, "ephemeral-storage"),
         unrequested=tuple(unrequested(spec)),
         unlimited=unlimited(spec),
-        tolerations=tuple(_toleration(one) for one in spec.tolerations),
+        tolerations=shared(tuple(_toleration(one) for one in spec.tolerations)),
         node_selector=equal_to(tuple(sorted(spec.node_selector.items()))),
         node_affinity=placement.node_affinity(spec.affinity.node_affinity),
         node_name=spec.node_name if isinstance(document, docs.Template) else "",
@@ -46,11 +48,11 @@ def template_of(document: docs.PodDoc | docs.Template, owner: Ref | None) -> Pod
         ephemeral=sum(one.ephemeral is not None for one in spec.volumes),
         preempts=spec.preemption_policy != "Never",
         priority=_priority(spec),
-        qos=status.qos_class or amounts.qos_class(asked),
+        qos=intern(status.qos_class or amounts.qos_class(asked)),
         static=static,
         host_network=spec.host_network,
-        dns_policy=spec.dns_policy,
-        ports=tuple(_ports(spec)),
+        dns_policy=intern(spec.dns_policy),
+        ports=shared(tuple(_ports(spec))),
         unmodelled=tuple(placement.unmodelled(spec)),
         local_data=any(one.empty_dir is not None for one in spec.volumes),
         grace=spec.termination_grace_period_seconds,

@@ -1,6 +1,7 @@
 """From documents of claims, volumes and what provisions them to rows."""
 
 from collections.abc import Mapping
+from sys import intern
 
 from clusteraudit.model import provisioning, rows
 from clusteraudit.model.rows import Row, amount_of
@@ -67,7 +68,7 @@ def volume(document: docs.VolumeDoc) -> Row:
         terminating=meta.deletion_timestamp is not None,
         affinity=node_selector(required) if required else None,
         zones=_zones(meta.labels),
-        claim=(bound.namespace, bound.name) if bound else None,
+        claim=(intern(bound.namespace), bound.name) if bound else None,
         phase=document.status.phase,
     )
 

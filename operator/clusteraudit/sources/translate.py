@@ -22,6 +22,7 @@ from clusteraudit.sources.containers import pressures, troubles, unready_since
 from clusteraudit.sources.convert import amounts, labels, owner, seconds, selector
 from clusteraudit.sources.feed import TranslateError
 from clusteraudit.sources.pods import ephemeral_claims, template_of
+from clusteraudit.sources.shared import shared
 from clusteraudit.sources.twins import Twins
 
 _DNS_PORTS = frozenset({53, 5353})
@@ -309,22 +310,25 @@ DOCUMENTS: Mapping[str, type[docs.ObjectDoc]] = {kind: row[0] for kind, row in _
 
 _FEW: Mapping[type[Row], tuple[str, ...]] = {
     rows.PodRow: ("namespace", "phase", "node"),
-    rows.ClaimRow: ("namespace", "phase", "storage_class", "volume"),
-    rows.VolumeRow: ("phase", "storage_class", "driver", "mode"),
+    rows.ClaimRow: ("namespace", "phase", "storage_class", "volume", "mode", "access_modes"),
+    rows.VolumeRow: ("name", "phase", "storage_class", "driver", "mode", "access_modes"),
+    rows.EndpointSliceRow: ("namespace", "ports"),
 }
-"""Fields whose words recur: rows share them."""
+"""Fields whose values recur: rows share them."""
 
 
-def _shared(row: Row) -> Row:
+def _share(row: Row) -> Row:
     for field in _FEW.get(type(row), ("namespace",)):
-        msgspec.structs.force_setattr(row, field, intern(getattr(row, field)))
+        value = getattr(row, field)
+        held = intern(value) if isinstance(value, str) else shared(value)
+        msgspec.structs.force_setattr(row, field, held)
     return row
 
 
 def translate(kind: str, document: docs.ObjectDoc) -> Row:
     """The row of a document; raises TranslateError, which names what cannot be evaluated."""
     try:
-        return _shared(_TABLE[kind][1](document))
+        return _share(_TABLE[kind][1](document))
     except QuantityError as error:
         raise TranslateError("InvalidQuantity", str(error)) from None
     except SelectorError as error:

@@ -96,6 +96,21 @@ def test_what_fails_fails_for_all_who_ask_until_something_changes(reading: Readi
     assert reading.once("a") == 2
 
 
+def test_a_cell_that_several_have_opened_is_held_once() -> None:
+    recorder = Recorder()
+    for opener in "abc":
+        recorder.begin(opener)
+        recorder.note(tuple(list(ROW)))  # noqa: C414 - one of its own
+        recorder.end()
+    (first,), *others = (recorder.opened[opener] for opener in "abc")
+    assert first == ROW
+    assert all(cell is first for (cell,) in others)
+    assert recorder.dirty([ROW]) == set("abc")
+    recorder.forget("a")
+    recorder.forget("b")
+    assert recorder.dirty([ROW]) == {"c"}
+
+
 class Sheet:
     """Numbers, and values that are made of some of them and of other values: of which, they say."""
 

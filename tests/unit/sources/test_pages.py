@@ -9,13 +9,19 @@ import msgspec
 import pytest
 
 from clusteraudit.kube.errors import ApiError, GoneError
-from clusteraudit.sources.pages import Pages
+from clusteraudit.sources.pages import ListMeta, Pages
 
 META = {"resourceVersion": "5", "continue": ""}
 
 
 def words() -> Pages[str]:
     return Pages(str, "GET /words", asyncio.Lock())
+
+
+def read(body: bytes) -> tuple[list[object], ListMeta]:
+    """All objects of a page, and what it says of the list."""
+    parts = list(words().parts(body))
+    return [item for part in parts for item in part.items], parts[0].metadata
 
 
 def page(token: str, size: int = 10, left: int | None = None) -> bytes:
@@ -125,13 +131,13 @@ async def test_the_next_page_is_asked_for_before_one_is_decoded(
 ) -> None:
     asked = Asked()
     asked_when_read: list[int] = []
-    read = Pages.read
+    objects = Pages.objects
 
-    def noted(self: Pages[str], body: bytes) -> object:
+    def noted(self: Pages[str], array: bytes) -> object:
         asked_when_read.append(len(asked.params))
-        return read(self, body)
+        return objects(self, array)
 
-    monkeypatch.setattr(Pages, "read", noted)
+    monkeypatch.setattr(Pages, "objects", noted)
 
     async def slowly(params: dict[str, str]) -> bytes:
         return await asked(params)
@@ -171,18 +177,18 @@ async def test_of_what_was_read_nothing_is_held_while_the_next_page_comes() -> N
     assert held == [(0, True), (0, True)]
 
 
-async def test_several_lists_decode_one_page_in_a_turn_of_the_loop(
+async def test_several_lists_decode_one_part_in_a_turn_of_the_loop(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     loop, one, turn = asyncio.get_running_loop(), asyncio.Lock(), 0
     turns: list[int] = []
-    read = Pages.read
+    objects = Pages.objects
 
-    def noted(self: Pages[str], body: bytes) -> object:
+    def noted(self: Pages[str], array: bytes) -> object:
         turns.append(turn)
-        return read(self, body)
+        return objects(self, array)
 
-    monkeypatch.setattr(Pages, "read", noted)
+    monkeypatch.setattr(Pages, "objects", noted)
 
     def count() -> None:
         nonlocal turn
@@ -213,19 +219,23 @@ def encoded(*items: object, **more: object) -> bytes:
 
 
 def test_objects_of_the_shape_are_decoded_with_the_page() -> None:
-    assert list(words().read(encoded("a", "b")).items) == ["a", "b"]
+    assert read(encoded("a", "b"))[0] == ["a", "b"]
 
 
 def test_a_page_with_one_that_is_of_another_shape_comes_as_it_came() -> None:
-    items = words().read(encoded("a", None, {"b": 1})).items
-    assert [bytes(msgspec.Raw(one)) for one in items] == [b'"a"', b"null", b'{"b":1}']
+    items, _ = read(encoded("a", None, {"b": 1}))
+    assert [bytes(one) for one in items if isinstance(one, msgspec.Raw)] == [
+        b'"a"',
+        b"null",
+        b'{"b":1}',
+    ]
 
 
 @pytest.mark.parametrize("items", [b"null", b"[]"])
 def test_a_page_may_have_no_objects(items: bytes) -> None:
-    said = words().read(b'{"metadata":{"resourceVersion":"7"},"items":' + items + b"}")
-    assert list(said.items) == []
-    assert said.metadata.resource_version == "7"
+    there, said = read(b'{"metadata":{"resourceVersion":"7"},"items":' + items + b"}")
+    assert there == []
+    assert said.resource_version == "7"
 
 
 @pytest.mark.parametrize(
@@ -235,11 +245,69 @@ def test_a_page_may_have_no_objects(items: bytes) -> None:
         b'{"kind":"L","items":["a"],"metadata":{"continue":"more"}}',
         b'{"kind":"L","metadata" : {"continue":"more"}, "items" : ["a"]}',
         b'{"metadata":{"x":",\\"items\\":[","continue":"more"},"items":["a"]}',
+        b'{"metadata":{"continue":"more"},"items":["a"]}\n',
     ],
 )
 def test_what_a_page_says_is_found_wherever_it_stands(body: bytes) -> None:
     assert words().head(body).continue_ == "more"
-    assert list(words().read(body).items) == ["a"]
+    items, said = read(body)
+    assert (items, said.continue_) == (["a"], "more")
+
+
+class Thing(msgspec.Struct):
+    """An object, which may hold some that look like itself."""
+
+    metadata: dict[str, str]
+    text: str = ""
+    inner: list[dict[str, object]] = []
+
+
+def things(*objects: object) -> list[list[object]]:
+    """What each part of a page of them holds."""
+    pages = Pages(Thing, "GET /things", asyncio.Lock())
+    return [list(part.items) for part in pages.parts(encoded(*objects))]
+
+
+def thing(number: int, text: str = "", inner: int = 0) -> dict[str, object]:
+    """One of a hundred kilobytes."""
+    held = [{"metadata": {"name": str(n)}, "text": "x" * 1000} for n in range(inner)]
+    return {"metadata": {"name": str(number)}, "text": text + "x" * 100_000, "inner": held}
+
+
+def test_a_large_page_is_read_in_parts_of_which_each_holds_whole_objects() -> None:
+    parts = things(*map(thing, range(60)))
+    assert len(parts) == 6
+    assert [one for part in parts for one in part] == [
+        msgspec.convert(thing(n), Thing) for n in range(60)
+    ]
+
+
+def test_a_text_that_looks_like_what_stands_between_objects_does_not() -> None:
+    told = [thing(n, text='},{"metadata":{"name":"x"' * 1000) for n in range(40)]
+    parts = things(*told)
+    assert len(parts) > 3
+    assert [one for part in parts for one in part] == [msgspec.convert(one, Thing) for one in told]
+
+
+def test_of_objects_that_hold_objects_like_themselves_none_is_cut() -> None:
+    told = [thing(n, inner=2000) for n in range(5)]
+    parts = things(*told)
+    assert [one for part in parts for one in part] == [msgspec.convert(one, Thing) for one in told]
+
+
+def test_one_of_another_shape_leaves_other_parts_as_they_are() -> None:
+    parts = things(*map(thing, range(30)), {"metadata": 3}, *map(thing, range(30)))
+    kinds = [{type(one) for one in part} for part in parts]
+    assert kinds.count({msgspec.Raw}) == 1
+    assert kinds.count({Thing}) == len(parts) - 1
+    assert sum(map(len, parts)) == 61
+
+
+def test_a_large_page_that_ends_too_early_is_refused() -> None:
+    body = encoded(*map(thing, range(30)))
+    pages = Pages(Thing, "GET /things", asyncio.Lock())
+    with pytest.raises(ApiError, match="GET /things"):
+        list(pages.parts(body[:-500_000] + b"]}"))
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"items":3}', b'{"metadata":1}'])
