@@ -32,8 +32,8 @@ _NAMESPACE = "team-000"
 _PATIENCE = 900.0
 _SHOWN = 15.0
 """Seconds after which the last change has shown."""
-_TOLD = 60
-"""Seconds after which the server has told the last of its watches everything."""
+_TOLD = 300
+"""Seconds after which the server has told the last of its watches everything, or a list anew."""
 
 
 @dataclass(frozen=True)
@@ -150,9 +150,7 @@ async def _start(run: Run) -> Figures:
         "rssMib": round(held.resident / MIB, 1),
         "pssMib": round(held.shared_out / MIB, 1),
         "series": len(samples),
-        "serverMib": {
-            name: round(memory(run.stand.pid(name)).resident / MIB) for name in (ETCD, API_SERVER)
-        },
+        "serverMib": _server_memory(run),
         "stall": _stall(samples),
         "auditCpuSeconds": round(samples["cluster_audit_operator_last_audit_cpu_seconds"], 3),
     }
@@ -160,7 +158,7 @@ async def _start(run: Run) -> Figures:
 
 def _stall(samples: dict[str, float]) -> Figures:
     name = 'cluster_audit_operator_loop_stall_seconds{{time="{}"}}'
-    return {one: round(samples[name.format(one)], 3) for one in ("wall", "cpu")}
+    return {one: round(samples[name.format(one)], 3) for one in ("wall", "process", "cpu")}
 
 
 async def _idle(run: Run) -> Figures:
@@ -197,6 +195,11 @@ def _requests(standing: Stand, since: datetime) -> dict[str, int]:
 
 def _server_cpu(run: Run) -> dict[str, float]:
     return {name: cpu_seconds(run.stand.pid(name)) for name in (ETCD, API_SERVER)}
+
+
+def _server_memory(run: Run) -> dict[str, int]:
+    names = (ETCD, API_SERVER)
+    return {name: round(memory(run.stand.pid(name)).resident / MIB) for name in names}
 
 
 def _difference(after: dict[str, float], before: dict[str, float]) -> dict[str, float]:
@@ -284,10 +287,11 @@ async def _latency(run: Run) -> Figures:
 
 async def _restart(run: Run) -> Figures:
     """A rolling restart of everything; what is known afterwards, and what it left in memory."""
-    before = memory(run.pid)
-    began, cpu = time.monotonic(), cpu_seconds(run.pid)
+    before, ended = memory(run.pid), await run.stand.server.ended("pods")
+    began, cpu, servers = time.monotonic(), cpu_seconds(run.pid), _server_cpu(run)
     await run.life.restart()
     took, cpu = time.monotonic() - began, cpu_seconds(run.pid) - cpu
+    servers = _difference(_server_cpu(run), servers)
     revision = await run.stand.etcd.revision()
     behind = await run.stand.server.caught_up(revision, _PATIENCE)
     known = await _all_known(run)
@@ -296,6 +300,8 @@ async def _restart(run: Run) -> Figures:
         "seconds": round(took),
         "podsPerSecond": round(run.cluster.pods / took, 1),
         "cpuShare": round(cpu / took, 4),
+        "serverCpuShare": {name: round(spent / took, 3) for name, spent in servers.items()},
+        "serverMib": _server_memory(run),
         "rssMibBefore": round(before.resident / MIB, 1),
         "rssMibAfter": round(after.resident / MIB, 1),
         "peakMib": round(after.peak / MIB, 1),
@@ -304,6 +310,7 @@ async def _restart(run: Run) -> Figures:
         "podsServed": await _served(run),
         "serverBehindSeconds": round(behind, 1),
         "knownAfterSeconds": round(known, 1),
+        "watchesEnded": await run.stand.server.ended("pods") - ended,
         "podsSkipped": int(samples['cluster_audit_operator_kind_skipped{kind="Pod"}']),
         "relists": int(samples['cluster_audit_operator_kind_relists_total{kind="Pod"}']),
         "stall": _stall(samples),
@@ -349,6 +356,7 @@ _STEPS = {
     "idle": _idle,
     "churn": _churn,
     "latency": _latency,
-    "restart": _restart,
     "scan": _scan,
+    "restart": _restart,
 }
+"""In this order: to a restart of 150,000 pods the API server's cache adds what it keeps of them."""

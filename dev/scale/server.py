@@ -156,14 +156,19 @@ class Server:
 
     async def asked(self) -> Asked:
         """All requests that it has answered since it started, by its own metrics."""
-        async with self.http.get("/metrics") as answer:
-            text = await answer.text()
         found: Asked = Counter()
-        for line in text.splitlines():
-            series = _SERIES.match(line)
-            if series and series[1] == "apiserver_request_total":
-                labels = dict(_LABEL.findall(series[2]))
-                found[labels["verb"], labels["resource"] or labels["subresource"]] += int(
-                    float(series[3])
-                )
+        for labels, value in await self._series("apiserver_request_total"):
+            found[labels["verb"], labels["resource"] or labels["subresource"]] += int(value)
         return found
+
+    async def ended(self, resource: str) -> int:
+        """Watches that it has ended so far because they could not be told at once."""
+        series = await self._series("apiserver_terminated_watchers_total")
+        return int(sum(value for labels, value in series if labels["resource"] == resource))
+
+    async def _series(self, name: str) -> list[tuple[dict[str, str], float]]:
+        """Labels and values of a metric of its own."""
+        async with self.http.get("/metrics") as answer:
+            lines = (await answer.text()).splitlines()
+        series = (found for line in lines if (found := _SERIES.match(line)))
+        return [(dict(_LABEL.findall(one[2])), float(one[3])) for one in series if one[1] == name]

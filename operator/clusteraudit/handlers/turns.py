@@ -2,7 +2,8 @@
 
 A turn of the loop is timed where it ends, in the selector that the loop waits with: to wake up and
 look would take a hundredth of a core. What no turn tells is how long another thread kept the
-interpreter; so while one works, the loop looks by how much it wakes up too late.
+interpreter; so while one works, the loop looks by how much it wakes up too late. How much of it the
+thread waited for a core says the kernel.
 """
 
 import asyncio
@@ -12,6 +13,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+
+from clusteraudit.handlers.run_delay import RunDelay
 
 EVERY = 0.02
 """Seconds between looks: what began between two is told by that much too short."""
@@ -32,14 +35,20 @@ def share() -> None:
 
 @dataclass(frozen=True)
 class Stall:
-    """Seconds by the clock, and of them the CPU time of the loop's own thread."""
+    """Seconds by the clock, those that the process made of them, and the thread's CPU time."""
 
     wall: float = 0.0
+    process: float = 0.0
+    """Without those for which the loop's thread had no core: its own and other threads' work."""
     cpu: float = 0.0
 
     def longest(self, other: "Stall") -> "Stall":
         """The longer of both, each by itself."""
-        return Stall(max(self.wall, other.wall), max(self.cpu, other.cpu))
+        return Stall(
+            max(self.wall, other.wall),
+            max(self.process, other.process),
+            max(self.cpu, other.cpu),
+        )
 
 
 class Turns:
@@ -50,10 +59,12 @@ class Turns:
         self._began = time.monotonic()
         self._others = 0
         self._due: float | None = None
+        self._timed: _Timed | None = None
 
     def loop(self) -> asyncio.AbstractEventLoop:
         """A new loop whose turns these are."""
-        return asyncio.SelectorEventLoop(_Timed(self))
+        self._timed = _Timed(self)
+        return asyncio.SelectorEventLoop(self._timed)
 
     @property
     def longest(self) -> Stall:
@@ -84,7 +95,9 @@ class Turns:
         loop.call_at(self._due, self._look, self._due)
 
     def _look(self, due: float) -> None:
-        self.note(Stall(wall=max(0.0, time.monotonic() - due)))
+        late = max(0.0, time.monotonic() - due)
+        no_core = self._timed.no_core if self._timed else 0.0
+        self.note(Stall(late, max(0.0, late - no_core)))
         self._due = None
         if self._others:
             self._look_later()
@@ -96,12 +109,26 @@ class _Timed(selectors.DefaultSelector):
     def __init__(self, turns: Turns) -> None:
         super().__init__()
         self._turns = turns
+        self._delay = RunDelay()
         self._wall, self._cpu = time.monotonic(), time.thread_time()
+        self._waited = self._slept = self._delay()
+
+    @property
+    def no_core(self) -> float:
+        """Seconds without a core since the loop went to wait, and in this turn."""
+        return self._delay() - self._slept
+
+    def close(self) -> None:
+        """As the selector's own."""
+        super().close()
+        self._delay.close()
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """As the selector's own."""
         wall, cpu = time.monotonic() - self._wall, time.thread_time() - self._cpu
-        self._turns.note(Stall(wall, cpu))
+        self._slept = self._delay()
+        self._turns.note(Stall(wall, max(cpu, wall - (self._slept - self._waited)), cpu))
         ready = super().select(timeout)
         self._wall, self._cpu = time.monotonic(), time.thread_time()
+        self._waited = self._delay()
         return ready

@@ -1,14 +1,18 @@
 """The loop has its turn soon while the audit's thread is busy; what keeps it is timed."""
 
 import asyncio
+import os
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
+from clusteraudit.handlers.run_delay import RunDelay
 from clusteraudit.handlers.turns import SHARE, WINDOW, Stall, Turns, share
 
 
@@ -82,7 +86,7 @@ async def another_thread_keeps_the_interpreter(turns: Turns) -> None:
 
 def test_a_long_turn_is_told_by_the_clock_and_its_own_time() -> None:
     longest = stall(one_long_turn)
-    assert longest.wall >= longest.cpu >= 0.2
+    assert longest.wall >= longest.process >= longest.cpu >= 0.2
 
 
 def test_turns_that_are_short_are_no_stall_together() -> None:
@@ -91,7 +95,7 @@ def test_turns_that_are_short_are_no_stall_together() -> None:
 
 def test_a_turn_that_waits_for_something_else_costs_no_time_of_its_own() -> None:
     longest = stall(a_turn_that_sleeps)
-    assert longest.wall >= 0.2
+    assert longest.wall >= longest.process >= 0.15
     assert longest.cpu < 0.1
 
 
@@ -100,6 +104,32 @@ def test_a_thread_that_keeps_the_interpreter_is_told() -> None:
     sum(range(10_000_000))
     takes = time.thread_time() - began
     assert stall(another_thread_keeps_the_interpreter).wall > takes / 3
+
+
+@pytest.fixture
+def one_core_of_four() -> Iterator[None]:
+    """Three other processes on the core that this thread has."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(3)]
+    yield
+    for one in others:
+        one.kill()
+        one.wait()
+    os.sched_setaffinity(0, before)
+
+
+@pytest.mark.usefixtures("one_core_of_four")
+def test_what_the_loop_waits_for_a_core_is_not_of_the_process() -> None:
+    longest = stall(one_long_turn)
+    assert longest.wall > 2 * longest.process
+    assert longest.process >= longest.cpu >= 0.2
+
+
+def test_a_kernel_that_does_not_count_leaves_the_clock(tmp_path: Path) -> None:
+    delay = RunDelay(str(tmp_path / "none"))
+    assert delay() == 0
+    delay.close()
 
 
 def test_who_has_nothing_to_do_is_not_woken_up() -> None:
@@ -125,11 +155,11 @@ def test_the_longest_of_some_minutes_is_told(monkeypatch: pytest.MonkeyPatch) ->
     now = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     turns = Turns()
-    turns.note(Stall(3, 2))
-    turns.note(Stall(1, 1))
+    turns.note(Stall(3, 2, 1))
+    turns.note(Stall(1, 1, 1))
     now[0] += WINDOW + 1
-    turns.note(Stall(0.5, 0.5))
-    assert turns.longest == Stall(3, 2)
+    turns.note(Stall(0.5, 0.5, 0.5))
+    assert turns.longest == Stall(3, 2, 1)
     now[0] += WINDOW + 1
-    turns.note(Stall(0.1, 0.1))
-    assert turns.longest == Stall(0.5, 0.5)
+    turns.note(Stall(0.1, 0.1, 0.1))
+    assert turns.longest == Stall(0.5, 0.5, 0.5)
