@@ -40,7 +40,8 @@ class Engine:
         self.spent = {"audit": 0.0, "drills": 0.0}
         """CPU seconds so far."""
         self._audit = Audit(self.catalogue, 0)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="audit")
+        take_part = self._turns.take_part
+        self._thread = ThreadPoolExecutor(1, "audit", initializer=take_part)
         self._tuned: tuple[Tuned, tuple[str, ...]] | None = None
 
     def __enter__(self) -> Self:

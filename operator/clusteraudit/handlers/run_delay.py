@@ -17,14 +17,16 @@ class RunDelay:
 
     def __init__(self, path: str = _FILE) -> None:
         self._file = -1
+        self._seconds = 0.0
         with suppress(OSError):
             self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
     def __call__(self) -> float:
-        """Seconds."""
-        if self._file < 0:
-            return 0.0
-        return int(os.pread(self._file, _LONGEST, 0).split()[1]) / 1e9
+        """Seconds; of a thread that has ended, what it was."""
+        if self._file >= 0:
+            with suppress(OSError):
+                self._seconds = int(os.pread(self._file, _LONGEST, 0).split()[1]) / 1e9
+        return self._seconds
 
     def close(self) -> None:
         """Once nobody asks any more."""

@@ -3,7 +3,7 @@
 A turn of the loop is timed where it ends, in the selector that the loop waits with: to wake up and
 look would take a hundredth of a core. What no turn tells is how long another thread kept the
 interpreter; so while one works, the loop looks by how much it wakes up too late. How much of it the
-thread waited for a core says the kernel.
+loop's thread waited for a core, or that of the audit with the interpreter in hand, says the kernel.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ class Stall:
 
     wall: float = 0.0
     process: float = 0.0
-    """Without those for which the loop's thread had no core: its own and other threads' work."""
+    """Without those for which the loop's thread, or that of the audit, had no core: their work."""
     cpu: float = 0.0
 
     def longest(self, other: "Stall") -> "Stall":
@@ -59,12 +59,32 @@ class Turns:
         self._began = time.monotonic()
         self._others = 0
         self._due: float | None = None
-        self._timed: _Timed | None = None
+        self._delays: list[RunDelay] = []
+        self._slept = 0.0
+        """What they had counted when the loop went to wait."""
 
     def loop(self) -> asyncio.AbstractEventLoop:
         """A new loop whose turns these are."""
-        self._timed = _Timed(self)
-        return asyncio.SelectorEventLoop(self._timed)
+        self.take_part()
+        return asyncio.SelectorEventLoop(_Timed(self))
+
+    def take_part(self) -> None:
+        """What this thread waits for a core is not of the process either."""
+        self._delays.append(RunDelay())
+
+    def close(self) -> None:
+        """Once the loop is over."""
+        while self._delays:
+            self._delays.pop().close()
+
+    def delay(self) -> float:
+        """Seconds that those who take part have waited for a core so far."""
+        return sum(one() for one in self._delays)
+
+    def sleep(self) -> float:
+        """The loop goes to wait; what `delay` says then."""
+        self._slept = self.delay()
+        return self._slept
 
     @property
     def longest(self) -> Stall:
@@ -96,8 +116,7 @@ class Turns:
 
     def _look(self, due: float) -> None:
         late = max(0.0, time.monotonic() - due)
-        no_core = self._timed.no_core if self._timed else 0.0
-        self.note(Stall(late, max(0.0, late - no_core)))
+        self.note(Stall(late, max(0.0, late - (self.delay() - self._slept))))
         self._due = None
         if self._others:
             self._look_later()
@@ -109,26 +128,20 @@ class _Timed(selectors.DefaultSelector):
     def __init__(self, turns: Turns) -> None:
         super().__init__()
         self._turns = turns
-        self._delay = RunDelay()
         self._wall, self._cpu = time.monotonic(), time.thread_time()
-        self._waited = self._slept = self._delay()
-
-    @property
-    def no_core(self) -> float:
-        """Seconds without a core since the loop went to wait, and in this turn."""
-        return self._delay() - self._slept
+        self._delay = turns.delay()
 
     def close(self) -> None:
         """As the selector's own."""
         super().close()
-        self._delay.close()
+        self._turns.close()
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """As the selector's own."""
         wall, cpu = time.monotonic() - self._wall, time.thread_time() - self._cpu
-        self._slept = self._delay()
-        self._turns.note(Stall(wall, max(cpu, wall - (self._slept - self._waited)), cpu))
+        process = wall - (self._turns.sleep() - self._delay)
+        self._turns.note(Stall(wall, max(cpu, process), cpu))
         ready = super().select(timeout)
         self._wall, self._cpu = time.monotonic(), time.thread_time()
-        self._waited = self._delay()
+        self._delay = self._turns.delay()
         return ready

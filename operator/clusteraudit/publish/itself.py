@@ -80,8 +80,8 @@ METRICS: tuple[Metric[Figures], ...] = (
     Metric(
         "operator_loop_stall_seconds",
         "Longest time in the last minutes for which the event loop had no turn for others: by the"
-        " clock (wall), without what its thread waited for a core (process), and the CPU time of"
-        " its own (cpu). Wall without process is a lack of CPU.",
+        " clock (wall), without what its thread or that of the audit waited for a core (process),"
+        " and the CPU time of its own (cpu). Wall without process is a lack of CPU.",
         lambda figures: {(one,): seconds for one, seconds in figures.stalls.items()},
         ("time",),
     ),

@@ -126,6 +126,25 @@ def test_what_the_loop_waits_for_a_core_is_not_of_the_process() -> None:
     assert longest.process >= longest.cpu >= 0.2
 
 
+async def one_that_takes_part_keeps_it(turns: Turns) -> None:
+    with turns.closely(), ThreadPoolExecutor(1, initializer=turns.take_part) as thread:
+        await asyncio.get_running_loop().run_in_executor(thread, sum, range(10_000_000))
+
+
+@pytest.mark.usefixtures("one_core_of_four")
+def test_nor_is_what_a_thread_waits_for_one_that_keeps_the_interpreter() -> None:
+    longest = stall(one_that_takes_part_keeps_it)
+    assert longest.wall > 2 * longest.process > 0
+
+
+def test_what_a_thread_has_waited_for_is_known_when_it_has_ended() -> None:
+    with ThreadPoolExecutor(1) as thread:
+        delay = thread.submit(RunDelay).result()
+        before = thread.submit(delay).result()
+    assert delay() == delay() >= before
+    delay.close()
+
+
 def test_a_kernel_that_does_not_count_leaves_the_clock(tmp_path: Path) -> None:
     delay = RunDelay(str(tmp_path / "none"))
     assert delay() == 0
