@@ -20,7 +20,7 @@ EVERY = 0.02
 """Seconds between looks: what began between two is told by that much too short."""
 WINDOW = 150.0
 """Seconds of which the longest stall is kept; it is told for one to two of them."""
-SHARE = 0.001
+SHARE = 0.0002
 """Seconds for which the audit's thread keeps the interpreter while the loop waits for it.
 
 The loop gives the interpreter away with each read of a socket, and waits that long to get it back:
