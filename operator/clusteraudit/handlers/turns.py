@@ -61,7 +61,10 @@ class Turns:
         self._due: float | None = None
         self._delays: list[RunDelay] = []
         self._slept = 0.0
-        """What they had counted when the loop went to wait."""
+        """What they had counted when the turn began after which the loop went to wait.
+
+        Not when it went: between two readings of clocks the interpreter may be another thread's.
+        """
 
     def loop(self) -> asyncio.AbstractEventLoop:
         """A new loop whose turns these are."""
@@ -81,10 +84,10 @@ class Turns:
         """Seconds that those who take part have waited for a core so far."""
         return sum(one() for one in self._delays)
 
-    def sleep(self) -> float:
-        """The loop goes to wait; what `delay` says then."""
-        self._slept = self.delay()
-        return self._slept
+    def sleep(self, began: float) -> float:
+        """The loop goes to wait, after a turn that began at that `delay`; what it is then."""
+        self._slept = began
+        return self.delay()
 
     @property
     def longest(self) -> Stall:
@@ -139,7 +142,7 @@ class _Timed(selectors.DefaultSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """As the selector's own."""
         wall, cpu = time.monotonic() - self._wall, time.thread_time() - self._cpu
-        process = wall - (self._turns.sleep() - self._delay)
+        process = wall - (self._turns.sleep(self._delay) - self._delay)
         self._turns.note(Stall(wall, max(cpu, process), cpu))
         ready = super().select(timeout)
         self._wall, self._cpu = time.monotonic(), time.thread_time()
