@@ -37,6 +37,8 @@ from clusteraudit.simulate.snapshot import Fork, Snapshot
 RETRY = 5
 """Seconds after which `kubectl drain` asks again."""
 KIND = "PodDisruptionBudget"
+ORDER = "EvictionOrderDecides"
+_ORDER = "whether it may go depends on which pod finds a node first"
 
 
 class Course(msgspec.Struct, frozen=True, gc=False):
@@ -59,7 +61,10 @@ def drain(ground: Ground, name: str) -> Drill:
     here = ground.base.nodes[name].pods
     leaving = [pod for pod in here if not _why_not(pod)]
     course, settled = _course(ground, name, leaving)
-    fates = tuple(_fate(pod, course, by_key(settled.fates)) for pod in sorted(here, key=_key))
+    told = by_key(settled.fates)
+    elsewhere = [told[key] for key in told.keys() - _keys(here)]
+    fates = (*(_fate(pod, course, told) for pod in here), *elsewhere)
+    fates = tuple(sorted(fates, key=lambda one: one.pod.key))
     if not ground.base.known(KIND):
         fates = tuple(map(_unsure, fates))
     budgets = budgeted(ground, fates, course.blocking, drained=True)
@@ -80,10 +85,6 @@ def drain(ground: Ground, name: str) -> Drill:
     )
 
 
-def _key(pod: PodRow) -> Key:
-    return pod.key
-
-
 def _why_not(pod: PodRow) -> str:
     """Why a drain does not move the pod: it stays, or is going already and has been replaced."""
     going = pod.terminating and not is_ordinal(pod)
@@ -91,19 +92,29 @@ def _why_not(pod: PodRow) -> str:
 
 
 def _course(ground: Ground, name: str, leaving: Sequence[PodRow]) -> tuple[Course, Settled]:
-    """What leaves decides what finds room, and what finds room what may leave: until both agree."""
-    going = list(leaving)
+    """What leaves decides what finds room, and what finds room what may leave: until both agree.
+
+    Where they never do, the order of evictions decides of some pods, which then are not run.
+    """
+    going, tried, doubtful = list(leaving), list[frozenset[Key]](), frozenset[Key]()
     while True:
-        gone = tuple(going)
-        settled = settle(_scene(ground, name, gone), going)
-        course = run(ground, leaving, by_key(settled.fates))
-        going = [pod for pod in going if pod.key in course.rounds]
-        if len(gone) == len(going):
+        settled = settle(_scene(ground, name, going), going)
+        sure = [pod for pod in leaving if pod.key not in doubtful]
+        course = run(ground, sure, by_key(settled.fates))
+        tried.append(_keys(going))
+        if course.rounds.keys() == tried[-1]:
             return (course, settled)
+        if course.rounds.keys() in tried:
+            doubtful |= course.rounds.keys() ^ tried[-1]
+        going = [pod for pod in sure if pod.key in course.rounds and pod.key not in doubtful]
+
+
+def _keys(pods: Iterable[PodRow]) -> frozenset[Key]:
+    return frozenset(pod.key for pod in pods)
 
 
 def _scene(ground: Ground, name: str, gone: Sequence[PodRow]) -> Scene:
-    keys = {pod.key for pod in gone}
+    keys = _keys(gone)
 
     def closed() -> Fork:
         fork = ground.base.fork()
@@ -196,10 +207,11 @@ def _placed(fates: Mapping[Key, Fate], pod: PodRow) -> bool:
 def _fate(pod: PodRow, course: Course, settled: Mapping[Key, Fate]) -> Fate:
     if why := _why_not(pod):
         return Fate(pod=pod, outcome=Outcome.UNAFFECTED, reason=why)
-    if pod.key not in course.rounds:
+    if reason := course.refused.get(pod.key):
         names = " and ".join(str(one) for one in course.budgets[pod.key])
-        reason = course.refused[pod.key]
         return Fate(pod=pod, outcome=Outcome.BLOCKED, reason=reason, detail=names, round=0)
+    if pod.key not in course.rounds:
+        return Fate(pod=pod, outcome=Outcome.UNKNOWN, reason=ORDER, detail=_ORDER)
     return msgspec.structs.replace(settled[pod.key], round=course.rounds[pod.key])
 
 

@@ -488,3 +488,48 @@ def test_twice_is_the_same_and_order_does_not_matter() -> None:
         return [*every(cluster, "unreachable"), *every(cluster, "deleted"), drain(cluster, "a1")]
 
     assert said(objects) == said(objects) == said(reversed(objects))
+
+
+def test_a_drain_tells_of_pods_elsewhere_that_are_evicted_for_those_that_move() -> None:
+    low = build.pod("low", on="b1", cpu="4", owner=build.owned_by("ReplicaSet", "low-1"))
+    high = build.pods_of("high", on="a1", cpu="4", spec={"priority": 5})
+    cluster = ground_of([*two_zones("a1", "b1"), *high, low])
+
+    drill = drain(cluster, "a1")
+
+    assert outcomes(drill) == {"high-1-0": "placed", "low": "pending"}
+    assert (drill.verdict, drill.recovery.min) == ("fails", None)
+
+
+def test_a_drain_goes_on_when_what_stays_leaves_room_for_what_goes() -> None:
+    """First one of two may go; it finds room since another stays, and then the second may go."""
+    kept = build.owned_by("ReplicaSet", "kept-1")
+    objects = [
+        *(build.node(name, cpu) for name, cpu in (("a1", "4"), ("b1", "3"))),
+        *build.pods_of("web", on="a1", cpu="3"),
+        build.pod("web-bare", app="web", on="a1"),
+        build.pod("kept", on="a1", cpu="1", owner=kept, spec={"priority": 5}),
+        build.budget("web", minAvailable=1, counts=(2, 1, 2)),
+        build.budget("kept", minAvailable=1, counts=(1, 1, 1)),
+    ]
+
+    drill = drain(ground_of(objects), "a1")
+
+    assert outcomes(drill) == {"kept": "blocked", "web-1-0": "placed", "web-bare": "lost"}
+    assert drill.rounds == 2
+
+
+def test_where_the_order_of_evictions_decides_a_drain_does_not_guess() -> None:
+    """One finds room only near the other, which goes only when the one has found room."""
+    near = hard("podAffinity", "topology.kubernetes.io/zone")
+    objects = [
+        *(build.node(name, zone="zone-a") for name in ("a1", "a2")),
+        *build.pods_of("db", on="a1", cpu="1", spec=near),
+        build.pod("web", on="a1", cpu="1"),
+        build.budget("both", selector={}, minAvailable=1, counts=(2, 1, 2)),
+    ]
+
+    drill = drain(ground_of(objects), "a1")
+
+    assert outcomes(drill) == {"db-1-0": "placed", "web": "unknown"}
+    assert (drill.verdict, drill.reasons) == ("unknown", ("EvictionOrderDecides",))
