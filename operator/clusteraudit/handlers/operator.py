@@ -123,7 +123,11 @@ class _Operator:
         lists = asyncio.Semaphore(LISTS)
         self._informers = [Informer(session, one, self._pending, lists=lists) for one in WATCHED]
         self._usage = UsagePoller(
-            session, self._pending, lambda: self._pending.namespaces, options.usage_interval
+            session,
+            self._pending,
+            lambda: self._pending.namespaces,
+            options.usage_interval,
+            next(one.known for one in self._informers if one.kind == "Pod"),
         )
         loop = asyncio.get_running_loop()
         self._kopf = Arrangement(

@@ -24,6 +24,14 @@ _GRAMMAR = re.compile(
 # Exact at any length: nothing is rounded but where `quantize` is told to.
 _EXACT = Context(prec=MAX_PREC, rounding=ROUND_UP, Emax=MAX_EMAX, Emin=MIN_EMIN)
 _UNITS = {suffix: Decimal(1 << power) for suffix, power in _BINARY.items()}
+_PLAIN: dict[str, int] = {
+    suffix: _NANO << _BINARY[suffix] if suffix in _BINARY else 10 ** (9 + _DECIMAL[suffix])
+    for suffix in ("n", "u", "m", "", "k", "M", "G", "Ki", "Mi", "Gi")
+}
+"""In billionths."""
+_SURE = {suffix: 18 if unit <= _NANO else 9 for suffix, unit in _PLAIN.items()}
+"""Digits with which no such amount overflows."""
+_NUMERALS = "0123456789"
 _UNREAD = ("Pi", "Ei")  # too large for the parser's short way, the only one that takes no digits
 _FINEST = -9
 _BILLIONTH = Decimal("1e-9")
@@ -102,12 +110,12 @@ def nanos(text: str | float) -> int:
 
     A number is read as the text that it has in JSON, as the API server reads it.
     """
-    if isinstance(text, bool) or not isinstance(text, str | int | float):
+    if isinstance(text, str):
+        plain = _plain(text)
+        return _written(text) if plain is None else plain
+    if isinstance(text, bool) or not isinstance(text, int | float):
         raise QuantityError(f"{text!r} is not a quantity")
-    if isinstance(text, int):
-        return fitting(text) * _NANO
-    written = text if isinstance(text, str) else repr(text)
-    return _usual(written) if len(written) <= _USUAL else _billionths(written)
+    return fitting(text) * _NANO if isinstance(text, int) else _written(repr(text))
 
 
 def base(resource: str, billionths: int) -> int:
@@ -130,6 +138,17 @@ def away(numerator: int, denominator: int) -> int:
 
 def _scaled(text: str | float, scale: int) -> int:
     return fitting(away(nanos(text) * scale, _NANO))
+
+
+def _plain(text: str) -> int | None:
+    """The same of a few digits and a usual suffix, quickly; None for anything else."""
+    suffix = text.lstrip(_NUMERALS)
+    size = len(text) - len(suffix)
+    return int(text[:size]) * _PLAIN[suffix] if 0 < size <= _SURE.get(suffix, 0) else None
+
+
+def _written(text: str) -> int:
+    return _usual(text) if len(text) <= _USUAL else _billionths(text)
 
 
 def _billionths(text: str) -> int:

@@ -142,7 +142,11 @@ class Store:
         touched = Touched(opened=opened)
         for change in changes:
             old = self.tables[change.kind].get(change.key)
-            if old != change.row:
+            if old == change.row:
+                continue
+            if change.kind in _ALONE:
+                self._set(change.kind, change.key, change.row, touched)
+            else:
                 self._replace(change.kind, change.key, old, change.row, touched)
         return touched
 
@@ -172,19 +176,22 @@ class Store:
     ) -> None:
         self._count(kind, old, -1, touched)
         self._share(old, new, touched)
-        if new is None:
-            del self.tables[kind][key]
-        else:
-            self.tables[kind][key] = new
+        self._set(kind, key, new, touched)
         self._adopt(kind, key, old, new, touched)
         self._reindex(kind, old, new, touched)
         if touched.asked:
             self._touch_families(old, new, touched)
         self._count(kind, new, +1, touched)
-        touched.cells.add(("table", kind))
-        touched.touch(("row", kind, *key))
         if kind in SUBJECTS and (old is None) != (new is None):
             (touched.disappears if new is None else touched.appears)(ref(kind, *key))
+
+    def _set(self, kind: str, key: Key, new: Row | None, touched: Touched) -> None:
+        if new is None:
+            del self.tables[kind][key]
+        else:
+            self.tables[kind][key] = new
+        touched.cells.add(("table", kind))
+        touched.touch(("row", kind, *key))
 
     # Templates: shared by value, counted, so that those of which no pod is left go.
 
@@ -443,3 +450,5 @@ def _indexes_of() -> dict[str, list[tuple[str, Index]]]:
 
 
 _INDEXES_OF = _indexes_of()
+_ALONE = frozenset(KINDS) - _INDEXES_OF.keys() - {*SUBJECTS, *WORKLOADS}
+"""Kinds that only their table knows of."""

@@ -35,8 +35,12 @@ def labels(pairs: Mapping[str, str]) -> Labels:
     return shared(Labels(tuple(map(shared, words))))
 
 
+@lru_cache(maxsize=1024)
 def seconds(text: str | None) -> int | None:
-    """Seconds since the epoch of an RFC 3339 time; raises TranslateError."""
+    """Seconds since the epoch of an RFC 3339 time; raises TranslateError.
+
+    What is said at one time is sampled or made by the hundred: they share the number.
+    """
     if not text:
         return None
     try:

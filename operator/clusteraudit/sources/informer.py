@@ -10,7 +10,7 @@ evaluated is counted and skipped, never fatal.
 import asyncio
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import aclosing
 
 import msgspec
@@ -24,6 +24,7 @@ from clusteraudit.kube.errors import (
     UnreachableError,
 )
 from clusteraudit.kube.session import Session
+from clusteraudit.model.rows import Key
 from clusteraudit.sources.documents import ObjectDoc
 from clusteraudit.sources.feed import STALE, KindState, Resource, Sink
 from clusteraudit.sources.pauses import Pauses
@@ -81,7 +82,12 @@ class Informer:
     @property
     def objects(self) -> int:
         """How many are known."""
-        return len(self._reader.known)
+        return len(self.known)
+
+    @property
+    def known(self) -> Mapping[Key, Key]:
+        """What is there, by namespace and name."""
+        return self._reader.known
 
     async def run(self) -> None:
         """List and watch, for ever."""
@@ -133,7 +139,7 @@ class Informer:
         elif await self._source.served():  # whoever said otherwise, it is no proof of none
             self._tell(reason=f"Refused: {error}"[:200])
         else:
-            self._reader.forget()
+            await self._reader.forget()
             self._tell(synced=True, forbidden=False, served=False, reason="NotServed")
 
     # List
@@ -142,7 +148,7 @@ class Informer:
         self._reader.begin()
         self._source.begin()
         self._version = await self._listed()
-        self._reader.end()
+        await self._reader.end()
         relists = self.state.relists + (1 if self.state.synced or self.state.relists else 0)
         self._tell(synced=True, forbidden=False, served=True, reason="", relists=relists)
 

@@ -10,6 +10,7 @@ import msgspec
 
 from clusteraudit.kube.errors import UNREADABLE, ApiError
 from clusteraudit.kube.session import decoded
+from clusteraudit.sources.arrays import array, mark
 
 T = TypeVar("T")
 
@@ -25,8 +26,6 @@ goes through all objects that are left. Of 150,000 pods that takes it 20 ms and 
 _PART = 2**20
 """Bytes that are decoded at a time, about: 5 to 10 ms, in which nothing else goes on."""
 _ITEMS = b',"items":['
-_NAME = 64
-"""Bytes of the first name in an object, at most."""
 
 
 class ListMeta(msgspec.Struct, frozen=True, rename="camel"):
@@ -116,24 +115,24 @@ class Pages(Generic[T]):
     def _parts(
         self, body: bytes, at: int, end: int
     ) -> Iterator[Sequence[T] | Sequence[msgspec.Raw]]:
-        mark, cut = _mark(body, at), at - 1
+        between, cut = mark(body, at), at - 1
         while cut < end:
             at = cut + 1
-            cut = _cut(body, mark, at + _PART, end)
+            cut = _cut(body, between, at + _PART, end)
             try:
-                found = self.objects(_array(body, at, cut))
+                found = self.objects(array(body, at, cut))
             except ApiError:  # within an object, one that holds objects like itself
                 if cut == end:
                     raise
                 cut = end
-                found = self.objects(_array(body, at, cut))
+                found = self.objects(array(body, at, cut))
             yield found
 
-    def objects(self, array: bytes) -> Sequence[T] | Sequence[msgspec.Raw]:
+    def objects(self, text: bytes) -> Sequence[T] | Sequence[msgspec.Raw]:
         """Some objects; raises ApiError if that is not what it is."""
         with suppress(*UNREADABLE):
-            return self._decoder.decode(array)
-        return decoded(array, list[msgspec.Raw], self._asked)
+            return self._decoder.decode(text)
+        return decoded(text, list[msgspec.Raw], self._asked)
 
 
 def _head(body: bytes) -> ListMeta | None:
@@ -149,24 +148,10 @@ def _end(body: bytes) -> int:
     return end if body[end + 1 :].strip() == b"}" else -1
 
 
-def _mark(body: bytes, start: int) -> bytes:
-    """What stands between two objects: all begin with the same name."""
-    name = body[start : start + _NAME].partition(b":")[0]
-    return b"}," + name + b":" if name.startswith(b'{"') else b"\0"
-
-
-def _cut(body: bytes, mark: bytes, start: int, end: int) -> int:
-    """The comma between two objects, the first one after `start`; else the end.
-
-    No text in an object holds such a mark: quotes are escaped in it. Within an object it can stand,
-    as between two templates of claims; what is cut there cannot be read.
-    """
-    found = body.find(mark, start, end)
+def _cut(body: bytes, between: bytes, start: int, end: int) -> int:
+    """The comma between two objects, the first one after `start`; else the end."""
+    found = body.find(between, start, end)
     return end if found < 0 else found + 1
-
-
-def _array(body: bytes, at: int, cut: int) -> bytes:
-    return b"".join((b"[", memoryview(body)[at:cut], b"]"))
 
 
 def _fitting(size: float, left: int) -> int:

@@ -1,5 +1,7 @@
 """The reader of a kind: objects become rows, and what a whole list did not see is gone."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from clusteraudit.kube.errors import UNREADABLE
@@ -12,6 +14,7 @@ from clusteraudit.sources.wire import (
     BrokenWatchError,
     Event,
     Meta,
+    Turn,
     metadata,
     peek,
     peeked,
@@ -21,14 +24,19 @@ from clusteraudit.sources.wire import (
 class Reader:
     """Decodes objects of one kind and puts their rows; counts what it cannot read."""
 
-    def __init__(self, resource: Resource, sink: Sink) -> None:
+    def __init__(
+        self, resource: Resource, sink: Sink, like: Mapping[Key, Key] | None = None
+    ) -> None:
         self.resource = resource
-        self.known: set[Key] = set()
+        self.known: dict[Key, Key] = {}
+        """What is there: one text of each name, however often its object comes anew."""
         self.unread: set[Key] = set()
         """What is there and cannot be evaluated."""
         self._unseen: set[Key] = set()
         """What was there before the list that is under way, and did not come yet."""
         self._sink = sink
+        self._like = {} if like is None else like
+        """Objects of another kind that have the same names, with which it shares the text."""
         self._decode = Decoding(resource.document)
 
     def take(self, event: Event) -> None:
@@ -54,10 +62,14 @@ class Reader:
 
     def _keep(self, row: Row) -> None:
         key = row.key
+        held = self.known.get(key)
+        if held is None:
+            held = self._like.get(key, key)
+            self.known[held] = held
+        msgspec.structs.force_setattr(row, "name", held[1])
         self.unread.discard(key)
-        self.known.add(key)
         self._unseen.discard(key)
-        self._sink.put(self.resource.kind, key, row)
+        self._sink.put(self.resource.kind, held, row)
 
     def _skip(self, item: bytes | msgspec.Raw | ObjectDoc, error: Exception) -> None:
         meta = item.metadata if isinstance(item, ObjectDoc) else _meta(item)
@@ -71,24 +83,26 @@ class Reader:
     def drop(self, key: Key) -> None:
         """An object is gone; one that was never known needs no telling."""
         if key in self.known or key in self.unread:
-            self.known.discard(key)
+            self.known.pop(key, None)
             self.unread.discard(key)
             self._sink.put(self.resource.kind, key, None)
 
     def begin(self) -> None:
         """A new list."""
-        self._unseen = self.known | self.unread
+        self._unseen = self.known.keys() | self.unread
 
-    def end(self) -> None:
+    async def end(self) -> None:
         """The list is whole: what it did not see was deleted meanwhile."""
+        turn = Turn()
         for key in self._unseen:
             self.drop(key)
+            await turn.end()
         self._unseen = set()
 
-    def forget(self) -> None:
+    async def forget(self) -> None:
         """Nothing of the kind is there."""
         self.begin()
-        self.end()
+        await self.end()
 
 
 def _meta(item: bytes | msgspec.Raw) -> Meta:

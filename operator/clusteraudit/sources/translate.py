@@ -11,7 +11,7 @@ import msgspec
 from clusteraudit.model import requests as reckon
 from clusteraudit.model import rows
 from clusteraudit.model.kinds import KINDS
-from clusteraudit.model.quantity import QuantityError
+from clusteraudit.model.quantity import QuantityError, base
 from clusteraudit.model.requests import Billionths, exact, rounded
 from clusteraudit.model.rows import Ref, Row
 from clusteraudit.model.selectors import LabelSelector, SelectorError, equal_to
@@ -267,10 +267,8 @@ def pod_metrics(document: objects.PodMetricsDoc) -> Row:
 
 
 def _usage(namespace: str, name: str, used: Billionths, at: str | None) -> Row:
-    held = dict(rounded(used))
-    return rows.UsageRow(
-        namespace, name, cpu=held.get("cpu", 0), memory=held.get("memory", 0), at=seconds(at) or 0
-    )
+    cpu, memory = base("cpu", used.get("cpu", 0)), base("memory", used.get("memory", 0))
+    return rows.UsageRow(namespace, name, cpu=cpu, memory=memory, at=seconds(at) or 0)
 
 
 def _workload(kind: str) -> Callable[[docs.WorkloadDoc], Row]:

@@ -6,34 +6,40 @@ turns, evenly over the time between two polls, and an answer is read as it comes
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 
 import aiohttp
 import msgspec
 
 from clusteraudit.kube.errors import ApiError, ForbiddenError, NotFoundError, UnreachableError
 from clusteraudit.kube.session import Session
+from clusteraudit.model.kinds import USAGE
+from clusteraudit.model.rows import Key
+from clusteraudit.sources.arrays import Arrays
 from clusteraudit.sources.chunks import HEAD
+from clusteraudit.sources.documents import ObjectDoc
 from clusteraudit.sources.faults import ParseError
 from clusteraudit.sources.feed import STALE, KindState, Resource, Sink
 from clusteraudit.sources.jsons import begin_of_items, peek
 from clusteraudit.sources.reader import Reader
 from clusteraudit.sources.resources import path, resource
-from clusteraudit.sources.splitter import Splitter
+from clusteraudit.sources.wire import Turn
 
 EVERY = 60.0
 _SOON = 1.0
 """Seconds until pods are asked for, while no namespace is known yet."""
 
-
+_NODES, _PODS = map(resource, USAGE)
+_ALL_NODES = path(_NODES.api_version, _NODES.plural)
 _SPREAD = 0.9
 """Part of the time between two polls over which namespaces take turns."""
-_TURN = 200
-"""Samples after which other tasks get their turn."""
 
 
 class UsagePoller:
-    """Polls node and pod usage; each round is a generation, what it did not see is gone."""
+    """Polls node and pod usage: what an answer does not name any more, is gone.
+
+    `pods` are those that are known, whose names it shares.
+    """
 
     def __init__(
         self,
@@ -41,21 +47,23 @@ class UsagePoller:
         sink: Sink,
         namespaces: Callable[[], Iterable[str]],
         every: float = EVERY,
+        pods: Mapping[Key, Key] | None = None,
     ) -> None:
         self._session = session
         self._sink = sink
         self._namespaces = namespaces
         self._every = every
-        self._readers = {
-            kind: Reader(resource(kind), sink) for kind in ("NodeMetrics", "PodMetrics")
-        }
+        self._like = pods
+        self._nodes = Reader(_NODES, sink)
+        self._pods: dict[str, Reader] = {}
+        """By namespace."""
         self._states: dict[str, KindState] = {}
-        self._heard = dict.fromkeys(self._readers, time.monotonic())
+        self._heard = dict.fromkeys(self.kinds, time.monotonic())
 
     @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds that it polls."""
-        return tuple(self._readers)
+        return USAGE
 
     def silent(self, kind: str) -> float:
         """Seconds since an answer about a kind."""
@@ -68,32 +76,39 @@ class UsagePoller:
 
     def objects(self, kind: str) -> int:
         """How many are known."""
-        return len(self._readers[kind].known)
+        readers = (self._nodes,) if kind == "NodeMetrics" else self._pods.values()
+        return sum(len(one.known) for one in readers)
 
     async def run(self) -> None:
         """Poll, until cancelled; the first round waits for nothing."""
-        nodes, pods = (self._readers[kind].resource for kind in ("NodeMetrics", "PodMetrics"))
         pause = 0.0
         while True:
             began = time.monotonic()
-            served = await self._round("NodeMetrics", [_all(nodes)])
+            served = await self._round("NodeMetrics", {_ALL_NODES: self._nodes})
             namespaces = sorted(self._namespaces())
             if not served:
                 self._tell("PodMetrics", self._states["NodeMetrics"])
             elif namespaces:
-                paths = [_of(pods, one) for one in namespaces]
-                await self._round("PodMetrics", paths, pause / len(paths))
+                readers = await self._those_of(namespaces)
+                await self._round("PodMetrics", readers, pause / len(readers))
                 pause = _SPREAD * self._every
             known = namespaces or not served
             wait = self._every - (time.monotonic() - began) if known else _SOON
             await asyncio.sleep(max(0.0, min(self._every, wait)))
 
-    async def _round(self, kind: str, paths: Iterable[str], pause: float = 0.0) -> bool:
+    async def _those_of(self, namespaces: Sequence[str]) -> dict[str, Reader]:
+        """Where the usage of each namespace's pods is, and who reads it; others forget theirs."""
+        for name in self._pods.keys() - set(namespaces):
+            await self._pods.pop(name).forget()
+        for name in namespaces:
+            if name not in self._pods:
+                self._pods[name] = Reader(_PODS, self._sink, self._like)
+        return {_of(_PODS, name): self._pods[name] for name in namespaces}
+
+    async def _round(self, kind: str, readers: Mapping[str, Reader], pause: float = 0.0) -> bool:
         """Ask for one kind's samples, path by path; whether they could be had."""
-        reader = self._readers[kind]
-        reader.begin()
         try:
-            for where in paths:
+            for where, reader in readers.items():
                 began = time.monotonic()
                 await self._read(reader, where)
                 self._heard[kind] = time.monotonic()
@@ -101,22 +116,22 @@ class UsagePoller:
         except (ApiError, UnreachableError) as error:
             self._lost(kind, error)
             return False
-        reader.end()
-        self._tell(kind, KindState(synced=True, served=True, objects=len(reader.known)))
+        self._tell(kind, KindState(synced=True, served=True, objects=self.objects(kind)))
         return True
 
     async def _read(self, reader: Reader, where: str) -> None:
         """The samples of one answer, each forgotten before the next."""
-        count = 0
+        turn = Turn()
+        reader.begin()
         try:
             async with self._session.body(where) as body:
-                async for item in _items(body):
-                    reader.put(item)
-                    count += 1
-                    if count % _TURN == 0:
-                        await asyncio.sleep(0)
+                async for some in _items(body, reader.resource.document):
+                    for item in some:
+                        reader.put(item)
+                        await turn.end()
         except ParseError as error:
             raise ApiError(200, f"GET {where}: the answer {error}") from None
+        await reader.end()
 
     def _lost(self, kind: str, error: ApiError | UnreachableError) -> None:
         """No usage is no evidence; rows stay, since rules will not be asked of them."""
@@ -133,28 +148,31 @@ class UsagePoller:
             self._sink.state(kind, msgspec.structs.replace(state, since=int(time.time())))
 
 
-def _all(kind: Resource) -> str:
-    return path(kind.api_version, kind.plural)
-
-
 def _of(kind: Resource, namespace: str) -> str:
     return f"/apis/{kind.api_version}/namespaces/{namespace}/{kind.plural}"
 
 
-async def _items(body: aiohttp.StreamReader) -> AsyncIterator[bytes]:
-    """The items of a list, as soon as each is whole; raises ParseError."""
-    splitter, head, begin = Splitter(), b"", None
+async def _items(
+    body: aiohttp.StreamReader, shape: type[ObjectDoc]
+) -> AsyncIterator[Sequence[ObjectDoc] | Sequence[bytes]]:
+    """The items of a list, some of them as soon as they are whole; raises ParseError."""
+    arrays, head, begin = Arrays(shape), b"", None
     async for piece in body.iter_any():
         if begin is not None:
-            found = splitter.feed(piece)
+            found = arrays.feed(piece)
         else:
             head += piece
             begin = _begin(head)
-            found = splitter.feed(head[begin:]) if begin is not None else iter(())
-        for item in found:
-            yield item
-    for item in splitter.close() if begin is not None else (peek(head).items or ()):
-        yield bytes(item)
+            found = iter(()) if begin is None else arrays.feed(head[begin:])
+        for some in found:
+            yield some
+    for some in arrays.close() if begin is not None else [_few(head)]:
+        yield some
+
+
+def _few(head: bytes) -> Sequence[bytes]:
+    """The items of a list that is short, and written as nobody writes a long one."""
+    return [bytes(one) for one in peek(head).items or ()]
 
 
 def _begin(head: bytes) -> int | None:

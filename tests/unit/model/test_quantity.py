@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clusteraudit.model.quantity import MAX, QuantityError, amount, cores, cpu, show, whole
+from clusteraudit.model.quantity import (
+    MAX,
+    QuantityError,
+    amount,
+    cores,
+    cpu,
+    nanos,
+    show,
+    whole,
+)
 
 
 @pytest.mark.parametrize(
@@ -132,6 +141,24 @@ def test_a_capped_amount_of_cpu_does_not_fit_in_millicores() -> None:
 def test_refused(text: str) -> None:
     with pytest.raises(QuantityError):
         whole(text)
+
+
+def exactly(text: str) -> int | None:
+    """Billionths; None for what is refused."""
+    try:
+        return nanos(text)
+    except QuantityError:
+        return None
+
+
+@given(
+    st.text("0123456789", min_size=1, max_size=22) | st.text(min_size=1, max_size=3),
+    st.sampled_from([*"numkMGTPE", "", *(f"{one}i" for one in "KMGTPEn"), "e3", "K", "i", "٣"]),
+)
+def test_what_is_read_quickly_is_what_it_is_with_a_sign(digits: str, suffix: str) -> None:
+    """Which is never read quickly; a sign before one says no more."""
+    if digits[0] not in "+-":
+        assert exactly(digits + suffix) == exactly(f"+{digits}{suffix}")
 
 
 @given(st.integers(min_value=0, max_value=2**53))

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pytest
 from aiohttp import web
@@ -61,7 +61,7 @@ def listed(*items: object) -> dict[str, object]:
 
 
 async def polled(
-    server: Server, sink: Held, until: Callable[[], bool], every: float = 60, *names: str
+    server: Server, sink: Held, until: Callable[[], bool], every: float, names: Iterable[str]
 ) -> list[str]:
     """What was asked for until something is so."""
     async with Session(Credentials(server.url)) as session:
@@ -86,7 +86,7 @@ async def test_namespaces_are_asked_one_after_the_other_and_in_turns() -> None:
     async with serving() as server:
         scripted(server, a=listed(sample("p", "a")), b=listed(sample("p", "b", "1500u")))
         sink = Held()
-        asked = await polled(server, sink, lambda: sink.seen >= 4, 0.2, "b", "a")
+        asked = await polled(server, sink, lambda: sink.seen >= 4, 0.2, ["b", "a"])
 
     turn = ["/nodes", "/namespaces/a/pods", "/namespaces/b/pods"]
     assert asked[:6] == [*turn, *turn]
@@ -119,13 +119,45 @@ async def test_a_large_answer_is_read_as_it_comes() -> None:
         server.on(f"{BASE}/namespaces/a/pods", answer)
         sink = Counting()
         tracemalloc.start()
-        await polled(server, sink, lambda: "PodMetrics" in sink.states, 60, "a")
+        await polled(server, sink, lambda: "PodMetrics" in sink.states, 60, ["a"])
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
 
     assert sink.seen == MANY
     assert len(part) * MANY // 100 > 10_000_000
     assert peak < 5_000_000
+
+
+async def test_what_an_answer_does_not_name_any_more_is_gone() -> None:
+    names = ["a", "b"]
+    async with serving() as server:
+        scripted(server, a=listed(sample("p", "a"), sample("q", "a")), b=listed(sample("p", "b")))
+        sink = Held()
+
+        def later() -> bool:
+            if len(sink.rows) == 3:
+                server.on(f"{BASE}/namespaces/a/pods", says(listed(sample("q", "a"))))
+                names[:] = ["a"]
+            return list(sink.rows) == [("a", "q")]
+
+        await polled(server, sink, later, 0.1, names)
+
+    assert sink.states["PodMetrics"].objects == 1
+
+
+async def test_what_is_gone_of_a_namespace_is_known_though_another_fails() -> None:
+    async with serving() as server:
+        scripted(server, a=listed(sample("p", "a"), sample("q", "a")), b=listed())
+        sink = Held()
+
+        def later() -> bool:
+            if len(sink.rows) == 2 and "PodMetrics" in sink.states:
+                scripted(server, a=listed(sample("p", "a")), b=b"busy")
+            return not sink.states["PodMetrics"].served if "PodMetrics" in sink.states else False
+
+        await polled(server, sink, later, 0.1, ["a", "b"])
+
+    assert list(sink.rows) == [("a", "p")]
 
 
 CUT = json.dumps(listed(sample("p", "a"))).encode()[:-2]
@@ -136,7 +168,7 @@ async def test_an_answer_that_is_no_list_makes_usage_unknown(body: bytes) -> Non
     async with serving() as server:
         scripted(server, a=body)
         sink = Held()
-        await polled(server, sink, lambda: "PodMetrics" in sink.states, 60, "a")
+        await polled(server, sink, lambda: "PodMetrics" in sink.states, 60, ["a"])
 
     assert sink.states["PodMetrics"].reason == "Unavailable"
     assert not sink.states["PodMetrics"].served
@@ -146,7 +178,7 @@ async def test_a_list_without_items_is_empty() -> None:
     async with serving() as server:
         scripted(server, a={"kind": "PodMetricsList", "items": None})
         sink = Held()
-        await polled(server, sink, lambda: "PodMetrics" in sink.states, 60, "a")
+        await polled(server, sink, lambda: "PodMetrics" in sink.states, 60, ["a"])
 
     assert sink.states["PodMetrics"].synced
     assert sink.rows == {}

@@ -61,5 +61,5 @@ async def test_usage_that_is_out_of_reach_is_unavailable_at_once() -> None:
     sink = Sink()
     async with Session(Credentials("http://127.0.0.1:1")) as session:
         poller = UsagePoller(session, sink, lambda: (), every=0.02)
-        assert not await poller._round("NodeMetrics", [NODES])
+        assert not await poller._round("NodeMetrics", {NODES: poller._nodes})
     assert sink.states["NodeMetrics"].reason == "Unavailable"
