@@ -50,8 +50,9 @@ _DISCOVERY = 600.0
 _WATCHDOG = 10.0
 _GLANCE = 0.5
 _LITTER = 20
-"""Broken connections after which cycles are looked for: each leaves a quarter of a MiB in one (TLS
-buffers), and of its own accord the collector comes too rarely to see (`cli.main`)."""
+"""Connections that could not be made, after which cycles are looked for: each leaves a quarter of a
+MiB in one (TLS buffers), and of its own accord the collector comes too rarely to see (`cli.main`).
+It holds up all threads, so never for what a server that is there ends."""
 _SURVEY = 30.0
 """Seconds between looks at which reports there are."""
 _REHEARSAL = 1.0
@@ -247,8 +248,8 @@ class _Operator:
         cleared = 0
         while True:
             await asyncio.sleep(_WATCHDOG)
-            if self._session.broken - cleared >= _LITTER:
-                cleared = self._session.broken
+            if self._session.unmade - cleared >= _LITTER:
+                cleared = self._session.unmade
                 gc.collect()
             await asyncio.to_thread(memory.give_back)
             for one in self._informers:

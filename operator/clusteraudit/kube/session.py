@@ -54,8 +54,8 @@ class Session:
         self.credentials = credentials
         self.requests: Counter[tuple[str, str, int]] = Counter()
         self.gate = Gate(random.Random(), self._probe)
-        self.broken = 0
-        """Connections that ended before their time."""
+        self.unmade = 0
+        """Connections that could not be made; such a one of TLS leaves buffers in a cycle."""
         self.decoding = asyncio.Lock()
         """Of those who decode long answers: a few of them in one turn of the loop are a stall."""
         self._timeout = timeout
@@ -166,7 +166,6 @@ class Session:
             await self._renew(renewals)
             answer = await self.gate.through(attempt, _resource(path))
         except UnreachableError as error:
-            self.broken += 1
             if isinstance(error, UntrustedError):  # whoever asks next finds what there is by then
                 await self._renew(renewals)
             raise
@@ -176,7 +175,6 @@ class Session:
             if answer.content.at_eof():
                 answer.release()
             else:
-                self.broken += 1
                 answer.close()
 
     async def _probe(self) -> None:
@@ -187,7 +185,6 @@ class Session:
         seconds = min(_PROBE, self._timeout)
         limits = aiohttp.ClientTimeout(total=1.5 * seconds, sock_connect=seconds)
         accept = {"Accept": JSON}
-        self.broken += 1  # it is ended as soon as there is an answer
         answer = await self._request("GET", _ANYBODY, None, None, accept, limits, self._fresh)
         answer.close()
 
@@ -228,17 +225,11 @@ class Session:
             answer = await client.request(
                 method, url, params=params, data=body, headers=sent, timeout=limits, ssl=tls
             )
-        except (aiohttp.ClientSSLError, ssl.SSLError) as error:
-            raise UntrustedError(f"{self.credentials.server} {_why(error)}") from None
-        except aiohttp.ConnectionTimeoutError as error:
-            raise UnreachableError(f"{self.credentials.server} {_why(error)}") from None
-        except TimeoutError as error:
-            raise SlowError(f"{self.credentials.server} {_why(error)}") from None
-        except (aiohttp.ClientError, OSError) as error:
-            raise UnreachableError(f"{self.credentials.server} {_why(error)}") from None
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            self.unmade += 1
+            raise _unreachable(self.credentials.server, error) from None
         self.requests[verb, _resource(path), answer.status] += 1
         if answer.status >= 400:
-            self.broken += 1
             raise await _refusal(verb, path, answer)
         return answer
 
@@ -275,6 +266,15 @@ async def _refusal(verb: str, path: str, answer: aiohttp.ClientResponse) -> ApiE
     kind = BY_STATUS.get(answer.status, ApiError)
     seconds = min(float(retry), _LONGEST_RETRY) if retry.isdecimal() else None
     return kind(answer.status, f"{verb} {path}: {said}", seconds)
+
+
+def _unreachable(server: str, error: Exception) -> UnreachableError:
+    kind = UnreachableError
+    if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError):
+        kind = UntrustedError
+    elif isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ConnectionTimeoutError):
+        kind = SlowError
+    return kind(f"{server} {_why(error)}")
 
 
 def _why(error: Exception) -> str:
