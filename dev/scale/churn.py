@@ -48,7 +48,14 @@ class Writer(Protocol):
 class Life:
     """The cluster as it is by now, and what changes it."""
 
-    def __init__(self, cluster: Cluster, etcd: Writer, now: str, seed: int = 2) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        etcd: Writer,
+        now: str,
+        states: dict[Where, State] | None = None,
+        seed: int = 2,
+    ) -> None:
         self._etcd = etcd
         self._now = now
         self._chance = random.Random(seed)
@@ -59,7 +66,7 @@ class Life:
             (one.number, at) for one in cluster.workloads for at in range(len(one.nodes))
         ]
         self._history = histories(cluster)
-        self._states: dict[Where, State] = {}
+        self._states: dict[Where, State] = {} if states is None else states
         self._unready: list[Where] = []
         self._resting = False
         self.changes = 0

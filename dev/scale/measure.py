@@ -82,7 +82,7 @@ async def _measure(plan: Plan, say: Callable[[str], None], figures: Figures) -> 
         async with stand(cluster, with_usage=plan.usage) as standing:
             log = Path(folder) / "operator.log"
             operator = Operator(standing.kubeconfig, log, ("--usage-interval", "60"))
-            life = Life(cluster, standing.etcd, standing.now)
+            life = Life(cluster, standing.etcd, standing.now, standing.states)
             run = Run(plan, cluster, standing, operator, life, figures)
             run.figures |= {"asked": plan.pods, "cluster": _of_load(cluster, standing)}
             try:

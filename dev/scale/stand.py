@@ -15,14 +15,16 @@ from scale.etcd import Etcd
 from scale.manifests import everything
 from scale.pods import Pods
 from scale.server import Server
-from scale.usage import usage
+from scale.usage import MetricsServer, serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
+    from scale.churn import Where
     from scale.cluster import Cluster
     from scale.etcd import Put
+    from scale.pods import State
 
 _QUOTA = 16 * 2**30
 _PATIENCE = 600.0
@@ -49,6 +51,8 @@ class Stand:
     loaded: int
     """Objects."""
     load_seconds: float
+    states: dict[Where, State]
+    """How its pods are by now, where that is not how they were made."""
 
     def pid(self, component: str) -> int:
         """The process of a component."""
@@ -63,25 +67,25 @@ async def stand(cluster: Cluster, *, with_usage: bool) -> AsyncIterator[Stand]:
     """The control plane with everything in it; it goes with the context."""
     plane = ControlPlane(components=(ETCD, API_SERVER), flags=_FLAGS, patience=_PATIENCE)
     with plane:
-        if with_usage:
-            plane.install_metrics()
         plane.add_namespace(NAMESPACE, RESTRICTED)
         kubeconfig = install_chart(plane)
         plane.kill(API_SERVER)
         began, now = time.monotonic(), moment(-_DAY)
         async with Etcd(plane.layout.ports[ETCD]) as etcd:
-            loaded = await etcd.load(_all(cluster, now, with_usage=with_usage))
+            loaded = await etcd.load(_all(cluster, now))
             plane.restart(API_SERVER)
             took = time.monotonic() - began
-            async with Server(plane.access) as server:
-                yield Stand(plane, etcd, server, kubeconfig, now, loaded, took)
+            states: dict[Where, State] = {}
+            async with contextlib.AsyncExitStack() as stack:
+                server = await stack.enter_async_context(Server(plane.access))
+                if with_usage:
+                    await stack.enter_async_context(serving(plane, MetricsServer(cluster, states)))
+                yield Stand(plane, etcd, server, kubeconfig, now, loaded, took, states)
 
 
-def _all(cluster: Cluster, now: str, *, with_usage: bool) -> Iterator[Put]:
+def _all(cluster: Cluster, now: str) -> Iterator[Put]:
     yield from everything(cluster, now)
     pods = Pods(now)
     for workload in cluster.workloads:
         for at in range(len(workload.nodes)):
             yield pods.put(workload, at)
-    if with_usage:
-        yield from usage(cluster, moment())
