@@ -54,7 +54,7 @@ PulseWindow = Annotated[
     float, _option("PULSE_WINDOW", "Seconds from a change to the audit.", least=0.1)
 ]
 UsageInterval = Annotated[
-    float, _option("USAGE_INTERVAL", "Seconds between polls of usage.", least=1)
+    float, _option("USAGE_INTERVAL", "Seconds between polls of usage, at least.", least=1)
 ]
 LeaderElect = Annotated[
     bool,

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 import tracemalloc
 from collections.abc import Callable, Iterable
 
@@ -10,6 +11,7 @@ from aiohttp import web
 
 from clusteraudit.kube.session import Session
 from clusteraudit.model.rows import Key, Row, UsageRow
+from clusteraudit.sources import usage as module
 from clusteraudit.sources.feed import KindState
 from clusteraudit.sources.usage import UsagePoller
 from support.apiserver import Server, says, serving
@@ -158,6 +160,18 @@ async def test_what_is_gone_of_a_namespace_is_known_though_another_fails() -> No
         await polled(server, sink, later, 0.1, ["a", "b"])
 
     assert list(sink.rows) == [("a", "p")]
+
+
+async def test_many_samples_take_their_time_once_all_were_had(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "A_SECOND", 100)
+    async with serving() as server:
+        scripted(server, a=listed(*(sample(f"p-{n}", "a") for n in range(50))), b=listed())
+        sink, began = Counting(), time.monotonic()
+        await polled(server, sink, lambda: sink.seen >= 200, 0.1, ["a", "b"])
+
+    assert 1.0 <= time.monotonic() - began < 5.0
 
 
 CUT = json.dumps(listed(sample("p", "a"))).encode()[:-2]
