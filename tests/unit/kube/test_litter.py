@@ -12,28 +12,16 @@ import pytest
 
 from clusteraudit.kube.errors import NotFoundError, UnreachableError
 from clusteraudit.kube.session import Session
-from controlplane.certificates import Authority
 from support.apiserver import serving, streams
-from support.credentials import Credentials
+from support.credentials import Trusting, tls_of
 
 PODS = "/api/v1/pods"
 TIMES = 5
 
 
-class Trusting(Credentials):
-    """Of a server of TLS, whoever it is."""
-
-    def tls(self) -> ssl.SSLContext:  # type: ignore[override]
-        context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        return context
-
-
 @pytest.fixture
 def of_tls(tmp_path: Path) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(*Authority(tmp_path / "authority").issue("server"))
-    return context
+    return tls_of(tmp_path)
 
 
 @pytest.fixture

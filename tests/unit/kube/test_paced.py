@@ -14,9 +14,8 @@ from aiohttp import web
 
 from clusteraudit.kube import paced
 from clusteraudit.kube.session import Session
-from controlplane.certificates import Authority
 from support.apiserver import Answer, Server, aborts, serving, streams
-from support.credentials import Credentials
+from support.credentials import Credentials, Trusting, tls_of
 
 PODS = "/api/v1/pods"
 EVENTS = [b"event %d\n" % n for n in range(100)]
@@ -57,20 +56,9 @@ async def test_events_that_come_one_by_one_are_taken_together(server: Server) ->
     assert len(taken) < len(EVENTS) / 5
 
 
-class Trusting(Credentials):
-    """Of a server of TLS, whoever it is."""
-
-    def tls(self) -> ssl.SSLContext:  # type: ignore[override]
-        context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        return context
-
-
 @pytest.fixture
 def of_tls(tmp_path: Path) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(*Authority(tmp_path / "authority").issue("server"))
-    return context
+    return tls_of(tmp_path)
 
 
 async def test_the_loop_is_woken_seldom_by_tls_too(
