@@ -89,8 +89,9 @@ async def test_what_a_server_that_is_there_ends_leaves_none(
 
 @pytest.mark.usefixtures("uncollected")
 async def test_one_that_is_not_made_leaves_one_and_counts() -> None:
-    async def silent(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(0.5)
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(1000):
+            pass
         writer.close()
 
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
