@@ -8,13 +8,17 @@ from typing import Any
 
 import pytest
 
-from controlplane import ApiError
+from controlplane import ApiError, ControlPlane
+from controlplane.components import API_SERVER, ETCD
 from controlplane.objects import METRICS_VERSION
+from controlplane.ports import free_port
 from scale.churn import Life
 from scale.cluster import Cluster
 from scale.manifests import everything
 from scale.sizes import Size
 from scale.stand import Stand, stand
+from scale.usage import registration
+from support.cli import call
 
 KINDS = {
     "v1": ("Node", "Pod", "Namespace", "Service", "PersistentVolumeClaim", "PersistentVolume"),
@@ -79,6 +83,27 @@ def follows(standing: Stand) -> bool:
     """Whether usage is told of pods that are there."""
     used = names(standing, METRICS_VERSION, "PodMetrics")
     return bool(used) and used <= names(standing, "v1", "Pod")
+
+
+def test_without_its_metrics_server_a_cluster_is_scanned_all_the_same() -> None:
+    with ControlPlane(components=(ETCD, API_SERVER)) as plane:
+        plane.apply(registration(free_port()))
+        plane.wait(lambda: broken(plane), what="usage to be unavailable")
+        said = call("scan", "-o", "json", env={"KUBECONFIG": str(plane.kubeconfig)})
+
+    assert said.returncode == 0, said.stderr
+    assert json.loads(said.stdout)["inputs"]["unread"] == [
+        {"kind": kind, "reason": "Unavailable"} for kind in ("NodeMetrics", "PodMetrics")
+    ]
+
+
+def broken(plane: ControlPlane) -> bool:
+    """Whether the API server knows of a metrics-server, and that it does not answer."""
+    try:
+        plane.api.items(METRICS_VERSION, "NodeMetrics")
+    except ApiError as error:
+        return error.status == 503
+    return False
 
 
 pytestmark = pytest.mark.slow

@@ -97,9 +97,14 @@ class Gathering(Intake):
         """How much of each kind is known; `complete` names kinds of which nothing is missing."""
         held = +self.counts
         full = self._listed() | {kind for kind in complete if kind not in USAGE or kind in held}
-        forbidden = set(self.header.forbidden) if self.header else set[str]()
         known = {kind: _evidence(kind, full=kind in full, held=kind in held) for kind in KINDS}
-        return known | dict.fromkeys(forbidden & known.keys(), Evidence("none", "Forbidden"))
+        if self.header:
+            for kinds, why in (
+                (self.header.unavailable, "Unavailable"),
+                (self.header.forbidden, "Forbidden"),
+            ):
+                known |= dict.fromkeys(known.keys() & set(kinds), Evidence("none", why))
+        return known
 
 
 def _evidence(kind: str, *, full: bool, held: bool) -> Evidence:

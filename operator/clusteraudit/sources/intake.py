@@ -35,6 +35,7 @@ class Header(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, kw
     listed: list[str] = []
     forbidden: list[str] = []
     unserved: list[str] = []
+    unavailable: list[str] = []
     groups: list[str] = []
     cluster: str = ""
     version: str = ""

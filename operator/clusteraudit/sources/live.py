@@ -14,10 +14,12 @@ from clusteraudit.kube.errors import (
     ForbiddenError,
     GoneError,
     NotFoundError,
+    UnauthorizedError,
     UnreachableError,
 )
 from clusteraudit.kube.patience import patiently
 from clusteraudit.kube.session import JSON, Session
+from clusteraudit.model.kinds import USAGE
 from clusteraudit.sources.documents import ObjectDoc
 from clusteraudit.sources.feed import Resource
 from clusteraudit.sources.gather import Gathering
@@ -25,6 +27,7 @@ from clusteraudit.sources.intake import Header, Intake
 from clusteraudit.sources.pages import Pages
 from clusteraudit.sources.resources import POLLED, WATCHED, path
 from clusteraudit.sources.source import NO_STREAM, SILENCE, Source
+from clusteraudit.sources.whole import whole
 from clusteraudit.sources.wire import BrokenWatchError, Turn, peeked
 
 _AT_ONCE = 4
@@ -41,10 +44,14 @@ async def gather(session: Session, progress: Progress) -> Gathering:
 
 
 async def read(session: Session, into: Intake, progress: Progress) -> None:
-    """List every audited kind; what is forbidden or not served is noted, not fatal."""
+    """List every audited kind; what is forbidden or not served is noted, not fatal.
+
+    Nor is usage that cannot be had: whoever serves it may be down while the API server is not.
+    """
     gate = asyncio.Semaphore(_AT_ONCE)
     forbidden: list[str] = []
     unserved: list[str] = []
+    unavailable: list[str] = []
 
     async def one(resource: Resource) -> None:
         async with gate:
@@ -54,19 +61,25 @@ async def read(session: Session, into: Intake, progress: Progress) -> None:
                 forbidden.append(resource.kind)
             except NotFoundError:
                 unserved.append(resource.kind)
+            except (ApiError, UnreachableError) as error:
+                if resource.kind not in USAGE or isinstance(error, UnauthorizedError):
+                    raise
+                into.begin(resource.kind)  # without what came before it broke
+                unavailable.append(resource.kind)
 
     told = _told(into, progress)
     served, name = await patiently(lambda: version(session), told), session.credentials.name
     found = await patiently(lambda: groups(session), told)
     await _all(one(resource) for resource in (*WATCHED, *POLLED))
     polled = {resource.kind for resource in POLLED}
-    refused = {*forbidden, *unserved}
+    refused = {*forbidden, *unserved, *unavailable}
     into.header = Header(
         snapshot_version=1,
         taken_at=datetime.now(tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         listed=[r.kind for r in (*WATCHED, *POLLED) if r.kind not in refused],
         forbidden=sorted(forbidden),
         unserved=sorted(set(unserved) - polled),
+        unavailable=sorted(unavailable),
         groups=found,
         cluster=name,
         version=served,
@@ -87,9 +100,11 @@ async def _all(asked: Iterable[Coroutine[None, None, None]]) -> None:
 async def _list(session: Session, resource: Resource, into: Intake, progress: Progress) -> None:
     """All of a kind in pages; if one was asked for too late, as a stream, which cannot expire.
 
-    From a server that cannot stream, in pages again.
+    From a server that cannot stream, in pages again. Of usage there are neither.
     """
     told = _told(into, progress)
+    if resource.kind in USAGE:
+        return await patiently(lambda: _as_it_comes(session, resource, into, progress), told)
     while True:
         try:
             return await _in_pages(session, resource, into, progress)
@@ -133,7 +148,18 @@ async def _in_pages(session: Session, resource: Resource, into: Intake, progress
             progress("the cluster", into.read)
 
 
-async def _put(items: Iterable[ObjectDoc | msgspec.Raw], kind: str, into: Intake) -> None:
+async def _as_it_comes(
+    session: Session, resource: Resource, into: Intake, progress: Progress
+) -> None:
+    into.begin(resource.kind)
+    where = path(resource.api_version, resource.plural)
+    async with aclosing(whole(session, where, resource.document)) as answer:
+        async for some in answer:
+            await _put(some, resource.kind, into)
+            progress("the cluster", into.read)
+
+
+async def _put(items: Iterable[ObjectDoc | msgspec.Raw | bytes], kind: str, into: Intake) -> None:
     turn = Turn()
     for item in items:
         into.add_item(kind, item if isinstance(item, ObjectDoc) else bytes(item))

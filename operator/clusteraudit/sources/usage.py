@@ -6,23 +6,19 @@ turns, evenly over the time between two polls or longer, and an answer is read a
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
 
-import aiohttp
 import msgspec
 
 from clusteraudit.kube.errors import ApiError, ForbiddenError, NotFoundError, UnreachableError
 from clusteraudit.kube.session import Session
 from clusteraudit.model.kinds import USAGE
 from clusteraudit.model.rows import Key
-from clusteraudit.sources.arrays import Arrays
-from clusteraudit.sources.chunks import HEAD
-from clusteraudit.sources.documents import ObjectDoc
-from clusteraudit.sources.faults import ParseError
 from clusteraudit.sources.feed import STALE, KindState, Resource, Sink
-from clusteraudit.sources.jsons import begin_of_items, peek
 from clusteraudit.sources.reader import Reader
 from clusteraudit.sources.resources import path, resource
+from clusteraudit.sources.whole import whole
 from clusteraudit.sources.wire import Turn
 
 EVERY = 60.0
@@ -127,14 +123,11 @@ class UsagePoller:
         """The samples of one answer, each forgotten before the next."""
         turn = Turn()
         reader.begin()
-        try:
-            async with self._session.body(where) as body:
-                async for some in _items(body, reader.resource.document):
-                    for item in some:
-                        reader.put(item)
-                        await turn.end()
-        except ParseError as error:
-            raise ApiError(200, f"GET {where}: the answer {error}") from None
+        async with aclosing(whole(self._session, where, reader.resource.document)) as answer:
+            async for some in answer:
+                for item in some:
+                    reader.put(item)
+                    await turn.end()
         await reader.end()
 
     def _lost(self, kind: str, error: ApiError | UnreachableError) -> None:
@@ -154,33 +147,3 @@ class UsagePoller:
 
 def _of(kind: Resource, namespace: str) -> str:
     return f"/apis/{kind.api_version}/namespaces/{namespace}/{kind.plural}"
-
-
-async def _items(
-    body: aiohttp.StreamReader, shape: type[ObjectDoc]
-) -> AsyncIterator[Sequence[ObjectDoc] | Sequence[bytes]]:
-    """The items of a list, some of them as soon as they are whole; raises ParseError."""
-    arrays, head, begin = Arrays(shape), b"", None
-    async for piece in body.iter_any():
-        if begin is not None:
-            found = arrays.feed(piece)
-        else:
-            head += piece
-            begin = _begin(head)
-            found = iter(()) if begin is None else arrays.feed(head[begin:])
-        for some in found:
-            yield some
-    for some in arrays.close() if begin is not None else [_few(head)]:
-        yield some
-
-
-def _few(head: bytes) -> Sequence[bytes]:
-    """The items of a list that is short, and written as nobody writes a long one."""
-    return [bytes(one) for one in peek(head).items or ()]
-
-
-def _begin(head: bytes) -> int | None:
-    begin = begin_of_items(head)
-    if begin is None and len(head) > HEAD:
-        raise ParseError("is no list of objects")
-    return begin

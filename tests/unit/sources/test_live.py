@@ -1,15 +1,18 @@
 """What a command reads of a server that is busy."""
 
+import msgspec
 import pytest
 
 from clusteraudit.kube.errors import ApiError, UnreachableError
 from clusteraudit.kube.patience import RETRIES, patiently
 from clusteraudit.kube.session import Session
+from clusteraudit.model.store import Evidence
 from clusteraudit.sources.gather import Gathering
 from clusteraudit.sources.live import read
-from clusteraudit.sources.resources import WATCHED, path
+from clusteraudit.sources.resources import POLLED, WATCHED, path
 from support.apiserver import (
     Answer,
+    aborts,
     event,
     mark,
     page,
@@ -24,8 +27,8 @@ from support.credentials import Credentials
 LATER = {"Retry-After": "0"}
 
 
-async def reading(*pods: Answer) -> Gathering:
-    """What is read of a server that has nothing but what it says of pods."""
+async def reading(*pods: Answer, usage: Answer | None = None) -> Gathering:
+    """What is read of a server that has nothing but what it says of pods, and of their usage."""
     gathering = Gathering()
     async with serving() as server:
         server.on("/version", refuses(503, **LATER), says({"gitVersion": "v1.37.2"}))
@@ -33,6 +36,9 @@ async def reading(*pods: Answer) -> Gathering:
         for one in WATCHED:
             answers = pods if one.kind == "Pod" else [says(page([]))]
             server.on(path(one.api_version, one.plural), *answers)
+        if usage:
+            for one in POLLED:
+                server.on(path(one.api_version, one.plural), usage)
         async with Session(Credentials(server.url)) as session:
             await read(session, gathering, lambda _what, _number: None)
     return gathering
@@ -110,6 +116,25 @@ async def test_of_a_page_with_an_odd_object_the_others_count() -> None:
     gathering = await reading(says({"metadata": {"resourceVersion": "5"}, "items": odd}))
     assert gathering.counts["Pod"] == 3
     assert [one.reason for one in gathering.skipped] == ["InvalidObject", "NoName"]
+
+
+@pytest.mark.parametrize("usage", [refuses(503, "no server"), says(b"<html>busy</html>"), aborts])
+async def test_usage_that_cannot_be_had_is_unknown_and_all_else_is_told(usage: Answer) -> None:
+    gathering = await reading(says(page(["a"])), usage=usage)
+    assert gathering.counts["Pod"] == 1
+    assert gathering.header is not None
+    assert gathering.header.unavailable == ["NodeMetrics", "PodMetrics"]
+    assert gathering.evidence()["PodMetrics"] == Evidence("none", "Unavailable")
+
+
+async def test_usage_that_breaks_off_does_not_count_in_part() -> None:
+    sampled = {"timestamp": "2026-01-01T12:00:00Z", "containers": []}
+    items = [{"metadata": {"name": f"p-{n}", "namespace": "a"}, **sampled} for n in range(5000)]
+    text = msgspec.json.encode({"kind": "PodMetricsList", "metadata": {}, "items": items})
+    whole = await reading(says(page(["a"])), usage=says(text))
+    broken = await reading(says(page(["a"])), usage=says(text[:-100]))
+    assert whole.counts["PodMetrics"] == 5000
+    assert broken.counts["PodMetrics"] == 0
 
 
 async def test_an_object_is_read_as_its_kind_and_nothing_else(
