@@ -253,6 +253,7 @@ class _Operator:
                 gc.collect()
             await asyncio.to_thread(memory.give_back)
             for one in self._informers:
+                one.tighten()
                 self._pending.heard(one.kind, stale=one.stale, silent=one.silent)
             for kind in self._usage.kinds:
                 stale, silent = self._usage.stale(kind), self._usage.silent(kind)

@@ -25,6 +25,7 @@ from clusteraudit.kube.errors import (
 )
 from clusteraudit.kube.session import Session
 from clusteraudit.model.rows import Key
+from clusteraudit.model.slack import tighten
 from clusteraudit.sources.documents import ObjectDoc
 from clusteraudit.sources.feed import STALE, KindState, Resource, Sink
 from clusteraudit.sources.pauses import Pauses
@@ -88,6 +89,10 @@ class Informer:
     def known(self) -> Mapping[Key, Key]:
         """What is there, by namespace and name."""
         return self._reader.known
+
+    def tighten(self) -> None:
+        """Give back the room of what went, where it is much."""
+        tighten(self._reader.known)
 
     async def run(self) -> None:
         """List and watch, for ever."""
