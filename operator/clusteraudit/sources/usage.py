@@ -106,13 +106,14 @@ class UsagePoller:
 
     async def _round(self, kind: str, readers: Mapping[str, Reader], pause: float = 0.0) -> bool:
         """Ask for one kind's samples, path by path; whether they could be had."""
+        began, seen = time.monotonic(), 0
         try:
-            for where, reader in readers.items():
-                began = time.monotonic()
+            for number, (where, reader) in enumerate(readers.items(), start=1):
                 await self._read(reader, where)
                 self._heard[kind] = time.monotonic()
-                share = max(pause, len(reader.known) / A_SECOND) if pause else 0.0
-                await asyncio.sleep(max(0.0, share - (time.monotonic() - began)))
+                seen += len(reader.known)
+                due = max(number * pause, seen / A_SECOND) if pause else 0.0
+                await asyncio.sleep(max(0.0, due - (time.monotonic() - began)))
         except (ApiError, UnreachableError) as error:
             self._lost(kind, error)
             return False
