@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from scale.kept import hour_of
 from scale.sizes import FULL
 
 if TYPE_CHECKING:
@@ -105,9 +106,8 @@ def _per_hour(figures: Figures) -> Value:
 
 
 def _slope(figures: Figures) -> Value:
-    """Of a long window alone: in a minute caches are still filling."""
-    churn = figures.get("churn")
-    return churn["slopeMibPerHour"] if churn and churn["seconds"] >= _LONG else None
+    hour = hour_of(figures)
+    return hour["slopeMibPerHour"] if hour else None
 
 
 def _missing(figures: Figures) -> Value:
@@ -151,7 +151,7 @@ BUDGETS: tuple[Budget, ...] = (
     ),
     Budget("status", "KiB", figure("churn", "statusKib"), _fixed(200)),
     Budget("series in /metrics", "", figure("start", "series"), _fixed(1000)),
-    Budget("slope of memory over churn", "MiB an hour", _slope),
+    Budget("slope of memory over an hour of churn", "MiB an hour", _slope),
     Budget("pods replaced", "a second", figure("restart", "podsPerSecond")),
     Budget("CPU at that", "% of a core", _percent("restart", "cpuShare")),
     Budget("memory after a restart of all pods, more than before", "MiB", _growth),

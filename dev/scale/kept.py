@@ -14,6 +14,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
 Figures = dict[str, Any]
+LONG = 1800
+"""Seconds of churn that tell a slope: caches are still filling at first."""
 
 
 def keep(runs: list[Figures], folder: Path = RESULTS) -> Path:
@@ -33,14 +35,28 @@ def keep(runs: list[Figures], folder: Path = RESULTS) -> Path:
 
 
 def latest(folder: Path = RESULTS) -> list[Figures]:
-    """The newest run of each size, by size."""
+    """The newest run of each size, by size; `hour` is the newest long churn of it, if there is one.
+
+    An hour of churn takes a run of its own, without most steps.
+    """
     found: dict[int, Figures] = {}
+    hours: dict[int, Figures] = {}
     for path in sorted(folder.glob("*.json")):
         content = json.loads(path.read_text(encoding="utf-8"))
         about = {key: content[key] for key in ("at", "commit", "machine")}
         for run in content["runs"]:
-            found[run["asked"]] = {**run, **about}
-    return [found[pods] for pods in sorted(found)]
+            size, hour = run["asked"], hour_of(run)
+            if hour:
+                hours[size] = {**hour, "commit": content["commit"]}
+            if not hour or size not in found:
+                found[size] = {**run, **about}
+    return [{**found[size], "hour": hours.get(size)} for size in sorted(found)]
+
+
+def hour_of(run: Figures) -> Figures | None:
+    """The churn of a run, if it is long enough to tell a slope."""
+    churn: Figures | None = run.get("hour") or run.get("churn")
+    return churn if churn and churn["seconds"] >= LONG else None
 
 
 def machine() -> dict[str, Any]:

@@ -40,7 +40,14 @@ def _about(run: dict[str, Any]) -> str:
     return (
         f"- {made['pods']:,} pods: {counts}; {run['at'][:10]}, commit {run['commit']}, "
         f"{on['cores']} shared cores of {on['cpu']}, Python {on['python']}, load {on['load'][0]}."
+        + _hour(run["hour"])
     )
+
+
+def _hour(churn: dict[str, Any] | None) -> str:
+    if churn is None:
+        return ""
+    return f" The slope is that of {churn['seconds'] / 60:.0f} minutes, commit {churn['commit']}."
 
 
 PANELS = (

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -14,6 +15,7 @@ from scale.churn import Life
 from scale.cluster import Cluster
 from scale.commands import differing
 from scale.etcd import Put
+from scale.kept import keep, latest
 from scale.manifests import everything
 from scale.pages import PANELS
 from scale.plot import svg
@@ -130,6 +132,22 @@ def test_what_is_over_its_budget_is_told() -> None:
     assert "161 of 160 !" in text
     assert "500 of 512 |" in text
     assert len(text.splitlines()) == 2 + len(BUDGETS)
+
+
+def test_an_hour_of_churn_is_told_beside_the_newest_run(tmp_path: Path) -> None:
+    churn = {"asked": 10_000, "churn": {"seconds": 90, "slopeMibPerHour": 70.0}}
+    hour = {"asked": 10_000, "churn": {"seconds": 3600, "slopeMibPerHour": 0.5}}
+    whole = a_run(10_000, 140) | churn
+    keep([whole], tmp_path)
+    (first,) = tmp_path.glob("*.json")
+    first.rename(tmp_path / "20260101T000000-whole.json")
+    keep([a_run(10_000, 150) | hour], tmp_path)
+
+    (told,) = latest(tmp_path)
+    assert told["start"]["peakMib"] == 140
+    row = next(line for line in table([told]).splitlines() if line.startswith("| slope"))
+    assert "| 0.5 |" in row
+    assert "| - |" in table([whole]).split("| slope", 1)[1].splitlines()[0]
 
 
 def test_the_picture_is_made_of_the_figures_alone() -> None:
