@@ -13,6 +13,7 @@ import random
 import ssl
 from collections import defaultdict
 from functools import partial
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -24,7 +25,7 @@ from scale.cluster import MACHINES, SYSTEM, node_name, pool_of
 from scale.pods import NEW
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Iterator, Mapping
 
     from controlplane import ControlPlane
     from scale.churn import Where
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 NAME = "metrics-server"
 _PATIENCE = 60.0
 _KINDS = {"nodes": "NodeMetrics", "pods": "PodMetrics"}
+_AT_ONCE = 1000
 _MEBIBYTE = 1024
 """In Ki."""
 
@@ -69,15 +71,15 @@ class MetricsServer:
         group = {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": METRICS_VERSION}
         return web.json_response({**group, "resources": said})
 
-    async def _of_nodes(self, _: web.Request) -> web.Response:
-        return _listed("nodes", (self._node(number) for number in range(self._nodes)))
+    async def _of_nodes(self, request: web.Request) -> web.StreamResponse:
+        return await _listed(request, "nodes", map(self._node, range(self._nodes)))
 
-    async def _of_pods(self, request: web.Request) -> web.Response:
+    async def _of_pods(self, request: web.Request) -> web.StreamResponse:
         names = [request.match_info.get("namespace", "")]
         if not names[0]:
             names = list(self._by_namespace)
         workloads = (one for name in names for one in self._by_namespace.get(name, ()))
-        return _listed("pods", (pod for one in workloads for pod in self._pods(one)))
+        return await _listed(request, "pods", chain.from_iterable(map(self._pods, workloads)))
 
     def _node(self, number: int) -> dict[str, Any]:
         cores, gib = MACHINES[pool_of(number)]
@@ -109,10 +111,24 @@ def _sampled(now: str) -> dict[str, str]:
     return {"timestamp": now, "window": "15.1s"}
 
 
-def _listed(resource: str, items: Iterable[dict[str, Any]]) -> web.Response:
-    kind = {"kind": f"{_KINDS[resource]}List", "apiVersion": METRICS_VERSION}
-    text = json.dumps({**kind, "metadata": {}, "items": list(items)}, separators=(",", ":"))
-    return web.Response(text=text, content_type="application/json")
+async def _listed(
+    request: web.Request, resource: str, items: Iterator[dict[str, Any]]
+) -> web.StreamResponse:
+    """A list, made while it is read: the largest has 70 MB."""
+    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+    await response.prepare(request)
+    kind = {"kind": f"{_KINDS[resource]}List", "apiVersion": METRICS_VERSION, "metadata": {}}
+    await response.write(_text(kind)[:-1] + b',"items":[')
+    between = b""
+    while some := list(islice(items, _AT_ONCE)):
+        await response.write(between + _text(some)[1:-1])
+        between = b","
+    await response.write(b"]}")
+    return response
+
+
+def _text(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
 
 
 @contextlib.asynccontextmanager
