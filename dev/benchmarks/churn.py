@@ -42,8 +42,9 @@ from scale.process import Memory, Sampler, memory
 from scale.sizes import Size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from clusteraudit.model.rows import Key
     from scale.etcd import Put
 
 WINDOW = 2
@@ -77,6 +78,10 @@ class Readers:
         self._by_plural = {one.plural: one.kind for one in WATCHED}
         self._peek = msgspec.json.Decoder(_Kind)
         self._partial = msgspec.json.Decoder(_Partial)
+
+    def known(self, kind: str) -> Mapping[Key, Key]:
+        """What is there of a kind."""
+        return self._by_kind[kind].known
 
     async def write(self, batch: list[Put]) -> None:
         """As `Etcd.write`."""
@@ -126,7 +131,7 @@ class Audited:
         return time.thread_time() - began
 
 
-def _load(readers: Readers, audited: Audited, cluster: Cluster, now: str) -> None:
+def load(readers: Readers, audited: Audited, cluster: Cluster, now: str) -> None:
     """Everything of the cluster into the model, some at a time: together it would not fit."""
     puts = chain(everything(cluster, now), _pods(cluster, now))
     while some := list(islice(puts, _AT_ONCE)):
@@ -201,7 +206,7 @@ def main() -> None:
     collect_rarely()
     now, cluster, readers = moment(-_DAY), Cluster(Size(asks.pods)), Readers()
     audited = Audited(readers)
-    _load(readers, audited, cluster, now)
+    load(readers, audited, cluster, now)
     print(f"{asks.pods} pods: first audit {audited.step():.2f} s of CPU", flush=True)
     gc.collect()
     gc.freeze()

@@ -25,7 +25,7 @@ from scale.cluster import MACHINES, SYSTEM, node_name, pool_of
 from scale.pods import NEW
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 
     from controlplane import ControlPlane
     from scale.churn import Where
@@ -78,8 +78,12 @@ class MetricsServer:
         names = [request.match_info.get("namespace", "")]
         if not names[0]:
             names = list(self._by_namespace)
-        workloads = (one for name in names for one in self._by_namespace.get(name, ()))
-        return await _listed(request, "pods", chain.from_iterable(map(self._pods, workloads)))
+        return await _listed(request, "pods", self.samples(names))
+
+    def samples(self, namespaces: Iterable[str]) -> Iterator[dict[str, Any]]:
+        """Of each pod that runs in them."""
+        workloads = (one for name in namespaces for one in self._by_namespace.get(name, ()))
+        return chain.from_iterable(map(self._pods, workloads))
 
     def _node(self, number: int) -> dict[str, Any]:
         cores, gib = MACHINES[pool_of(number)]
