@@ -50,8 +50,8 @@ def clusters(draw: st.DrawFn) -> list[Manifest]:
         )
     apps = draw(st.lists(st.sampled_from(("app-0", "app-1", "app-2")), unique=True))
     asked = st.sampled_from(("maxUnavailable", "minAvailable"))
-    number = st.sampled_from((0, 1, "50%"))
-    return made + [build.budget(app, **{draw(asked): draw(number)}) for app in apps]
+    amount = st.sampled_from((0, 1, "50%"))
+    return made + [build.budget(app, **{draw(asked): draw(amount)}) for app in apps]
 
 
 def drills(objects: list[Manifest]) -> list[Drill]:
