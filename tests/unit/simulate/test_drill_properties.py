@@ -1,6 +1,7 @@
 """What holds of every drill, over generated clusters."""
 
 from itertools import product
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -51,7 +52,8 @@ def clusters(draw: st.DrawFn) -> list[Manifest]:
     apps = draw(st.lists(st.sampled_from(("app-0", "app-1", "app-2")), unique=True))
     asked = st.sampled_from(("maxUnavailable", "minAvailable"))
     amount = st.sampled_from((0, 1, "50%"))
-    return made + [build.budget(app, **{draw(asked): draw(amount)}) for app in apps]
+    specs: list[dict[str, Any]] = [{draw(asked): draw(amount)} for _ in apps]
+    return made + [build.budget(app, **spec) for app, spec in zip(apps, specs, strict=True)]
 
 
 def drills(objects: list[Manifest]) -> list[Drill]:
