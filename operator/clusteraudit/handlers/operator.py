@@ -123,12 +123,13 @@ class _Operator:
         self._pulse = Pulse(self._pending, engine, self._told, options.pulse_window)
         lists = asyncio.Semaphore(LISTS)
         self._informers = [Informer(session, one, self._pending, lists=lists) for one in WATCHED]
+        pods = next(one for one in self._informers if one.kind == "Pod")
         self._usage = UsagePoller(
             session,
             self._pending,
-            lambda: self._pending.namespaces,
+            lambda: self._pending.namespaces if pods.settled else (),
             options.usage_interval,
-            next(one.known for one in self._informers if one.kind == "Pod"),
+            pods.known,
         )
         loop = asyncio.get_running_loop()
         self._kopf = Arrangement(

@@ -174,6 +174,26 @@ async def test_many_samples_take_their_time_once_all_were_had(
     assert 1.0 <= time.monotonic() - began < 5.0
 
 
+async def test_until_there_are_namespaces_nodes_are_asked_of_no_more_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_SOON", 0.01)
+    names: list[str] = []
+    async with serving() as server:
+        scripted(server, a=listed(sample("p", "a")))
+        sink, began = Held(), time.monotonic()
+
+        def later() -> bool:
+            if time.monotonic() - began > 1.0 and not names:
+                names.append("a")
+            return sink.seen > 0
+
+        asked = await polled(server, sink, later, 0.4, names)
+
+    assert asked[:3] == ["/nodes"] * 3
+    assert asked.count("/nodes") <= 4
+
+
 CUT = json.dumps(listed(sample("p", "a"))).encode()[:-2]
 
 
