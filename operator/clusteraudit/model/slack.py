@@ -3,7 +3,7 @@
 import sys
 from typing import Any
 
-_SMALL = 2**16
+_SMALL = 2**12
 """Bytes of a dictionary that are worth no look."""
 _ENTRY = 64
 """Bytes for an entry, more than which none takes that was only filled.

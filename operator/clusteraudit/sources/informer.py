@@ -25,7 +25,6 @@ from clusteraudit.kube.errors import (
 )
 from clusteraudit.kube.session import Session
 from clusteraudit.model.rows import Key
-from clusteraudit.model.slack import tighten
 from clusteraudit.sources.documents import ObjectDoc
 from clusteraudit.sources.feed import STALE, KindState, Resource, Sink
 from clusteraudit.sources.pauses import Pauses
@@ -92,7 +91,7 @@ class Informer:
 
     def tighten(self) -> None:
         """Give back the room of what went, where it is much."""
-        tighten(self._reader.known)
+        self._reader.tighten()
 
     async def run(self) -> None:
         """List and watch, for ever."""

@@ -6,6 +6,7 @@ import msgspec
 
 from clusteraudit.kube.errors import UNREADABLE
 from clusteraudit.model.rows import Key, Row
+from clusteraudit.model.slack import tighten
 from clusteraudit.sources.decoding import Decoding
 from clusteraudit.sources.documents import ObjectDoc
 from clusteraudit.sources.feed import Resource, Sink, TranslateError
@@ -98,6 +99,11 @@ class Reader:
             self.drop(key)
             await turn.end()
         self._unseen = set()
+        self.tighten()
+
+    def tighten(self) -> None:
+        """Give back the room of what went, where it is much."""
+        tighten(self.known)
 
     async def forget(self) -> None:
         """Nothing of the kind is there."""

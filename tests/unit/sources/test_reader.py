@@ -1,6 +1,7 @@
 """What a reader knows: names are held once, and what is gone goes without holding others up."""
 
 import asyncio
+import sys
 from typing import Any
 
 import msgspec
@@ -58,6 +59,22 @@ def test_a_name_is_that_of_another_kind_which_may_be_known_later() -> None:
     (key,) = known.known
     assert next(iter(reader.known)) is key
     assert usage.rows[key].name is key[1]
+
+
+async def test_pods_that_come_and_go_leave_no_room_behind() -> None:
+    """Of a namespace of which each round of usage names other pods."""
+    reader = Reader(resource("Pod"), Sink())
+    sizes = list[int]()
+    for begin in range(0, 20_000, 500):
+        reader.begin()
+        for number in range(begin, begin + 1000):
+            reader.put(msgspec.json.encode({"metadata": {"name": f"web-{number}"}}))
+        await reader.end()
+        assert len(reader.known) == 1000
+        sizes.append(sys.getsizeof(reader.known))
+
+    assert max(sizes) < 64 * 1000
+    assert sizes[-1] == sizes[1]
 
 
 async def test_much_that_is_gone_holds_nobody_up() -> None:
