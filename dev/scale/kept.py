@@ -14,6 +14,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
 Figures = dict[str, Any]
+_STEPS = {"start", "churn", "latency", "scan", "restart"}
 LONG = 1800
 """Seconds of churn that tell a slope: caches are still filling at first."""
 
@@ -35,9 +36,9 @@ def keep(runs: list[Figures], folder: Path = RESULTS) -> Path:
 
 
 def latest(folder: Path = RESULTS) -> list[Figures]:
-    """The newest run of each size, by size; `hour` is the newest long churn of it, if there is one.
+    """The newest run of each size, by size, that has no step less than one before.
 
-    An hour of churn takes a run of its own, without most steps.
+    `hour` is the newest long churn of the size, if there is one: it takes a run of its own.
     """
     found: dict[int, Figures] = {}
     hours: dict[int, Figures] = {}
@@ -48,7 +49,7 @@ def latest(folder: Path = RESULTS) -> list[Figures]:
             size, hour = run["asked"], hour_of(run)
             if hour:
                 hours[size] = {**hour, "commit": content["commit"]}
-            if not hour or size not in found:
+            if size not in found or _STEPS & found[size].keys() <= run.keys():
                 found[size] = {**run, **about}
     return [{**found[size], "hour": hours.get(size)} for size in sorted(found)]
 

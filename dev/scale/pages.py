@@ -11,8 +11,8 @@ from scale.plot import Line, Panel, svg
 PAGE, PICTURE = "docs/scale-figures.md", "docs/scale.svg"
 _HEAD = """# Figures at scale
 
-Made of the newest run of each size in `benchmarks/results/`; what they mean is in
-[Scale](scale.md). A figure over its budget has a `!`.
+Made of the newest run of each size in `benchmarks/results/` that left no step out which an older
+one had; what they mean is in [Scale](scale.md). A figure over its budget has a `!`.
 
 ![Time and memory against the number of pods](scale.svg)
 """

@@ -137,7 +137,7 @@ def test_what_is_over_its_budget_is_told() -> None:
 def test_an_hour_of_churn_is_told_beside_the_newest_run(tmp_path: Path) -> None:
     churn = {"asked": 10_000, "churn": {"seconds": 90, "slopeMibPerHour": 70.0}}
     hour = {"asked": 10_000, "churn": {"seconds": 3600, "slopeMibPerHour": 0.5}}
-    whole = a_run(10_000, 140) | churn
+    whole = a_run(10_000, 140) | churn | {"scan": {}}
     keep([whole], tmp_path)
     (first,) = tmp_path.glob("*.json")
     first.rename(tmp_path / "20260101T000000-whole.json")
