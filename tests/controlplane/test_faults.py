@@ -284,10 +284,15 @@ def test_a_server_that_is_down_is_asked_by_one_probe_at_a_time(on: Faulty) -> No
     assert OUTAGE < 180 or not any(synced.values())
     churn(on.plane, "outage")
     on.converges("after the outage")
+    # Some kinds may just be on their way back: of what leaks nothing goes away by itself.
+    on.plane.wait(lambda: no_more_than(on, weight), 60, f"no more than {weight}")
+
+
+def no_more_than(on: Faulty, weight: dict[str, int]) -> bool:
+    """Whether it has no more files and tasks than before, but for a few of the moment."""
     after = on.weight()
     print(f"before {weight}, after {after}")
-    assert after["files"] <= weight["files"] + 10
-    assert after["tasks"] <= weight["tasks"] + 5
+    return after["files"] <= weight["files"] + 10 and after["tasks"] <= weight["tasks"] + 5
 
 
 def test_a_watch_that_says_nothing_for_good_is_begun_anew(on: Faulty) -> None:
