@@ -55,7 +55,7 @@ class Session:
         self.requests: Counter[tuple[str, str, int]] = Counter()
         self.gate = Gate(random.Random(), self._probe)
         self.unmade = 0
-        """Requests without an answer: a TLS connection that cannot be made leaves buffers in a cycle."""
+        """Requests without an answer: a connection of TLS that fails leaves buffers in a cycle."""
         self.decoding = asyncio.Lock()
         """Of those who decode long answers: a few of them in one turn of the loop are a stall."""
         self._timeout = timeout
