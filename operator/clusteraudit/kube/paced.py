@@ -13,8 +13,9 @@ import aiohttp
 PAUSE = 0.2
 """Seconds from one moment at which pieces are taken to the next, the same for all watches: who is
 woken for several at once is woken once."""
-_LITTLE = 2**16
-"""Bytes of a piece from which on pieces are large enough as they come."""
+_LITTLE = 2**15
+"""Bytes of a piece from which on pieces are large enough as they come: half of what is read of a
+socket at once."""
 
 
 @runtime_checkable

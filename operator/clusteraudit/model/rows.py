@@ -99,8 +99,11 @@ class Trouble(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Bytes, of the container or else of its pod; 0 for none."""
 
 
-class PodTemplate(msgspec.Struct, frozen=True, gc=False, kw_only=True, cache_hash=True):
-    """What pods of one workload have in common: shared by value, so that churn leaks nothing."""
+class PodTemplate(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, weakref=True):
+    """What pods of one workload have in common: shared by value, so that churn leaks nothing.
+
+    What is known of one goes with it (`model/kept.py`), which what `gc=False` saves would rule out.
+    """
 
     labels: Labels = Labels()
     owner: Ref | None = None

@@ -6,6 +6,7 @@ names, nodes and claims, of which no template is made.
 
 from collections.abc import Callable, Hashable
 from hashlib import blake2b
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -13,38 +14,49 @@ from clusteraudit.model.rows import PodTemplate
 from clusteraudit.sources import documents as docs
 from clusteraudit.sources.convert import labels
 
-_MOST = 10_240
-"""Controllers: in a cluster of 10,000 the next pod may be of any; those that went are forgotten."""
+_MOST = 20_480
+"""Of 10,000 controllers, as large clusters have, pods that wait and pods that run."""
 _RESIZE = "PodResizePending"
 _encode = msgspec.msgpack.Encoder().encode
 
 
 class Twins:
-    """The last template of each of some controllers, and a digest of what it was made of."""
+    """Templates of pods that are there, by controller and a digest of what they were made of.
+
+    A template is known for as long as something else holds it, so that revisions that went leave
+    nothing.
+    """
 
     def __init__(self, most: int = _MOST) -> None:
         self._most = most
-        self._held: dict[Hashable, tuple[bytes, PodTemplate]] = {}
+        self._held: WeakValueDictionary[tuple[Hashable, bytes], PodTemplate] = WeakValueDictionary()
+        self._alike: WeakValueDictionary[int, PodTemplate] = WeakValueDictionary()
 
     def template(
         self, document: docs.PodDoc, owner: Hashable, make: Callable[[], PodTemplate]
     ) -> PodTemplate:
-        """The template of a pod; made anew unless the last pod of its owner had the same basis."""
+        """The template of a pod; made anew unless a pod of its owner had the same basis."""
         if owner is None:
             return make()
-        basis = _basis(document)
-        held = self._held.get(owner)
-        if held is not None and held[0] == basis:
+        told = owner, _basis(document)
+        held = self._held.get(told)
+        if held is not None:
             own = document.metadata.labels
-            if own == dict(held[1].labels.pairs):
-                return held[1]
+            if own == dict(held.labels.pairs):
+                return held
             if not _looks_at_labels(document.spec):  # as with pods of a StatefulSet
-                return msgspec.structs.replace(held[1], labels=labels(own))
-        template = make()
+                return msgspec.structs.replace(held, labels=labels(own))
         if len(self._held) >= self._most:
             self._held.clear()
-        self._held[owner] = (basis, template)
+        template = self._held[told] = self._known(make())
         return template
+
+    def _known(self, made: PodTemplate) -> PodTemplate:
+        """The one of which a pod was made that waited, when it runs: else it would go at once."""
+        if len(self._alike) >= self._most:
+            self._alike.clear()
+        found = self._alike.setdefault(hash(made), made)
+        return found if found == made else made
 
 
 def _basis(document: docs.PodDoc) -> bytes:

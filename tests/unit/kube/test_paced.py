@@ -95,6 +95,29 @@ async def test_nobody_waits_for_more_where_there_is_much(
         assert b"".join(await pieces(server)) == b"".join(EVENTS)
 
 
+async def test_much_comes_without_a_pause_and_without_large_buffers(
+    of_tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a pause after each piece, it would take ten seconds."""
+    reads, read = list[int](), sslproto.SSLProtocol.buffer_updated
+
+    def noted(self: sslproto.SSLProtocol, size: int) -> None:
+        reads.append(0 if vars(self)["_server_side"] else size)
+        read(self, size)
+
+    monkeypatch.setattr(sslproto.SSLProtocol, "buffer_updated", noted)
+    much = [bytes(2**20)] * 4
+    async with serving(of_tls) as server, asyncio.timeout(5):
+        server.on(PODS, streams(*much))
+        async with (
+            Session(Trusting(server.url)) as session,
+            session.stream(PODS, {}, silence=5) as watch,
+        ):
+            taken = [piece async for piece in watch.iter_any()]
+    assert b"".join(taken) == b"".join(much)
+    assert 2**14 < max(reads) <= 2**16
+
+
 async def test_a_watch_that_ends_is_taken_to_its_end_and_one_that_breaks_says_so(
     server: Server,
 ) -> None:

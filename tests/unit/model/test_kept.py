@@ -1,4 +1,6 @@
-"""What is kept of a template is its own, also after many others."""
+"""What is kept of a template is its own, also after many others, and goes with it."""
+
+from weakref import ref
 
 from clusteraudit.model.kept import MOST, per_template
 from clusteraudit.model.rows import PodTemplate
@@ -24,3 +26,22 @@ def test_of_many_that_are_gone_none_answers_for_another() -> None:
 
     numbers = range(2 * MOST + 10)
     assert [priority(PodTemplate(priority=number)) for number in numbers] == list(numbers)
+
+
+def test_what_is_kept_goes_with_the_template() -> None:
+    @per_template
+    def numbers(template: PodTemplate) -> Found:
+        return Found(template.priority)
+
+    template = PodTemplate(priority=7)
+    kept = ref(numbers(template))
+    assert kept() is numbers(template)
+    del template
+    assert kept() is None
+
+
+class Found:
+    """What is found, which can be told apart from another."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number

@@ -1,4 +1,7 @@
-"""A template that is used again is the one that would be made anew, whatever of the pod differs."""
+"""A template that is used again is the one that would be made anew, whatever of the pod differs.
+
+It is known for as long as a pod has it.
+"""
 
 import copy
 from collections.abc import Iterator
@@ -235,27 +238,70 @@ def test_whatever_of_a_pod_differs(change: Any, pod: dict[str, Any]) -> None:
         except msgspec.ValidationError:  # no pod any more
             continue
         twins = Twins()
-        assert made(first, twins) == made(first)
+        held = made(first, twins)
+        assert held == made(first)
         assert made(second, twins) == made(second), path
         apart += made(second) != made(first)
     assert apart > 20, "the changes do change templates"
 
 
 def test_pods_that_differ_in_name_node_and_claim_share_one() -> None:
-    twins, first, second = Twins(), read(POD), copy.deepcopy(POD)
+    twins, second = Twins(), copy.deepcopy(POD)
     second["metadata"]["name"] = "web-2"
     second["spec"]["nodeName"] = "node-c"
     second["spec"]["volumes"][0] = {
         "name": "other",
         "persistentVolumeClaim": {"claimName": "data-web-2"},
     }
-    assert made(first, twins) is made(read(second), twins)
+    first = made(read(POD), twins)
+    assert made(read(second), twins) is first
 
 
-def test_no_more_are_held_than_allowed() -> None:
-    twins = Twins(most=3)
+def test_one_that_ran_is_known_again_after_one_that_waits() -> None:
+    """Of both is the same template made; a model may hold either."""
+    running, waiting = copy.deepcopy(plainer()), plainer()
+    waiting["status"]["containerStatuses"] = waiting["status"]["initContainerStatuses"] = []
+    del running["status"]["containerStatuses"][0]["resources"]
+    del running["status"]["containerStatuses"][0]["allocatedResources"]
+    del running["status"]["initContainerStatuses"][0]["resources"]
+    del running["status"]["initContainerStatuses"][0]["allocatedResources"]
+    twins = Twins()
+    held = made(read(waiting), twins)
+    assert made(read(running), twins) is held
+    assert made(read(running), twins) is held
+    assert times(read(running), twins) == times(read(waiting), twins) == 0
+
+
+def test_what_no_pod_has_any_more_is_forgotten() -> None:
+    twins = Twins()
+    held = made(read(POD), twins)
+    assert times(read(POD), twins) == 0
+    del held
+    assert times(read(POD), twins) == 1
+    assert not twins._held
+    assert not twins._alike
+
+
+def times(document: PodDoc, twins: Twins) -> int:
+    """How many templates are made of it."""
+    asked = []
+
+    def make() -> PodTemplate:
+        asked.append(document)
+        return template_of(document, owner(document.metadata))
+
+    twins.template(document, owner(document.metadata), make)
+    return len(asked)
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_no_more_are_held_than_allowed(held: bool) -> None:
+    twins, holding = Twins(most=3), []
     for number in range(10):
         pod = copy.deepcopy(POD)
         pod["metadata"]["ownerReferences"][0]["name"] = f"web-{number}"
-        made(read(pod), twins)
+        template = made(read(pod), twins)
+        assert template == made(read(pod))
+        holding += [template] if held else []
     assert len(twins._held) <= 3
+    assert len(twins._alike) <= 3
