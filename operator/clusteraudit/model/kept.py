@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import TypeVar
+from typing import Generic, TypeVar
 from weakref import ref
 
 from clusteraudit.model.rows import PodTemplate
@@ -15,6 +15,14 @@ Enough for 10,000 workloads, which is what Kubernetes is made for, and rollouts 
 """
 
 
+class _Kept(ref[PodTemplate], Generic[T]):
+    """A template that may go, and what was found of it."""
+
+    __slots__ = ("at", "found")
+    at: int
+    found: T
+
+
 def per_template(find: Callable[[PodTemplate], T]) -> Callable[[PodTemplate], T]:
     """Keep what a pure function finds of a template, by the template's identity.
 
@@ -22,20 +30,22 @@ def per_template(find: Callable[[PodTemplate], T]) -> Callable[[PodTemplate], T]
     What is kept goes with the template: until then no other can have its identity. What is found
     must not hold the template, or neither ever goes.
     """
-    kept: dict[int, tuple[ref[PodTemplate], T]] = {}
+    kept: dict[int, _Kept[T]] = {}
+
+    def forget(gone: _Kept[T]) -> None:
+        kept.pop(gone.at, None)
+
+    def keep(template: PodTemplate) -> _Kept[T]:
+        one: _Kept[T] = _Kept(template, forget)
+        one.at, one.found = id(template), find(template)
+        if len(kept) >= MOST:
+            kept.clear()
+        kept[one.at] = one
+        return one
 
     @wraps(find)
     def found(template: PodTemplate) -> T:
         held = kept.get(id(template))
-        if held is None:
-            if len(kept) >= MOST:
-                kept.clear()
-            held = kept[id(template)] = (_until_gone(template, kept), find(template))
-        return held[1]
+        return (held or keep(template)).found
 
     return found
-
-
-def _until_gone(template: PodTemplate, kept: dict[int, T]) -> ref[PodTemplate]:
-    at = id(template)
-    return ref(template, lambda _: kept.pop(at, None))

@@ -4,24 +4,26 @@ A template takes four fifths of the time of a pod's translation. Pods of a contr
 names, nodes and claims, of which no template is made.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from hashlib import blake2b
 from weakref import WeakValueDictionary
 
 import msgspec
 
-from clusteraudit.model.rows import PodTemplate
+from clusteraudit.model.rows import PodTemplate, Ref
 from clusteraudit.sources import documents as docs
 from clusteraudit.sources.convert import labels
 
 _MOST = 20_480
 """Of 10,000 controllers, as large clusters have, pods that wait and pods that run."""
+_LATELY = 5
+"""A pod that waits runs soon, or its controller's pods are made anew each time they change."""
 _RESIZE = "PodResizePending"
 _encode = msgspec.msgpack.Encoder().encode
 
 
 class Twins:
-    """Templates of pods that are there, by controller and a digest of what they were made of.
+    """Templates of pods that are there, by a digest of their controller and what they were made of.
 
     A template is known for as long as something else holds it, so that revisions that went leave
     nothing.
@@ -29,17 +31,17 @@ class Twins:
 
     def __init__(self, most: int = _MOST) -> None:
         self._most = most
-        self._held: WeakValueDictionary[tuple[Hashable, bytes], PodTemplate] = WeakValueDictionary()
-        self._alike: WeakValueDictionary[int, PodTemplate] = WeakValueDictionary()
+        self._held: WeakValueDictionary[bytes, PodTemplate] = WeakValueDictionary()
+        self._lately: WeakValueDictionary[int, PodTemplate] = WeakValueDictionary()
 
     def template(
-        self, document: docs.PodDoc, owner: Hashable, make: Callable[[], PodTemplate]
+        self, document: docs.PodDoc, owner: Ref | None, make: Callable[[], PodTemplate]
     ) -> PodTemplate:
         """The template of a pod; made anew unless a pod of its owner had the same basis."""
         if owner is None:
             return make()
-        told = owner, _basis(document)
-        held = self._held.get(told)
+        basis = _basis(document, owner)
+        held = self._held.get(basis)
         if held is not None:
             own = document.metadata.labels
             if own == dict(held.labels.pairs):
@@ -48,20 +50,21 @@ class Twins:
                 return msgspec.structs.replace(held, labels=labels(own))
         if len(self._held) >= self._most:
             self._held.clear()
-        template = self._held[told] = self._known(make())
+        template = self._held[basis] = self._known(make())
         return template
 
     def _known(self, made: PodTemplate) -> PodTemplate:
         """The one of which a pod was made that waited, when it runs: else it would go at once."""
-        if len(self._alike) >= self._most:
-            self._alike.clear()
-        found = self._alike.setdefault(hash(made), made)
+        if len(self._lately) >= self._most // _LATELY:
+            self._lately.clear()
+        found = self._lately.setdefault(hash(made), made)
         return found if found == made else made
 
 
-def _basis(document: docs.PodDoc) -> bytes:
+def _basis(document: docs.PodDoc, owner: Ref) -> bytes:
     """A digest of all that the template of a pod is made of, but for its labels."""
-    return blake2b(_encode(_read(document)), digest_size=16, usedforsecurity=False).digest()
+    told = _encode((owner, *_read(document)))
+    return blake2b(told, digest_size=16, usedforsecurity=False).digest()
 
 
 def _read(document: docs.PodDoc) -> tuple[object, ...]:
