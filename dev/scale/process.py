@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Self
 
@@ -36,6 +37,13 @@ def memory(pid: int) -> Memory:
     status = _fields(Path(f"/proc/{pid}/status"))
     rollup = _fields(Path(f"/proc/{pid}/smaps_rollup"))
     return Memory(time.monotonic(), status["VmRSS"], rollup.get("Pss", 0), status["VmHWM"])
+
+
+def least_of_minutes(samples: Iterable[Memory]) -> list[Memory]:
+    """Of each minute the sample with the least resident memory, in order."""
+    minutes = groupby(samples, key=lambda one: one.at // 60)
+    return [min(some, key=lambda one: one.resident) for _, some in minutes]
+
 
 
 def _fields(path: Path) -> dict[str, int]:
@@ -133,12 +141,14 @@ class Sampler:
                 return
 
     def slope(self) -> float:
-        """Bytes per hour, by least squares over the second half: in the first one caches fill."""
-        counted = self.samples[len(self.samples) // 2 :]
+        """Bytes per hour, by least squares over the second half: in the first one caches fill.
+
+        Of each minute the least counts: what audits and drills take for seconds is not held.
+        """
+        counted = least_of_minutes(self.samples[len(self.samples) // 2 :])
         if len(counted) < 2:
             return 0.0
-        times = [one.at for one in counted]
-        sizes = [one.resident for one in counted]
+        times, sizes = [one.at for one in counted], [one.resident for one in counted]
         middle, mean = sum(times) / len(times), sum(sizes) / len(sizes)
         spread = sum((at - middle) ** 2 for at in times)
         together = sum((at - middle) * (size - mean) for at, size in zip(times, sizes, strict=True))

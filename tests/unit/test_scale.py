@@ -164,11 +164,18 @@ def test_scan_and_operator_differ_where_neither_telling_is_what_was_found() -> N
 
 
 def test_memory_that_fills_at_first_and_then_stays_has_no_slope() -> None:
-    grows = [Memory(float(at), 1000 + at * 7, 0, 0) for at in range(100)]
-    stays = [Memory(float(at), grows[-1].resident, 0, 0) for at in range(100, 220)]
+    grows = [Memory(60.0 * at, 1000 + at * 420, 0, 0) for at in range(100)]
+    stays = [Memory(60.0 * at, grows[-1].resident, 0, 0) for at in range(100, 220)]
     assert Sampler(1, samples=grows).slope() == pytest.approx(7 * 3600)
     assert Sampler(1, samples=[*grows, *stays]).slope() == 0
     assert Sampler(1).slope() == 0
+
+
+def test_what_is_taken_for_seconds_has_no_slope() -> None:
+    """As by drills, more often towards the end."""
+    taken = [at % 60 < at // 120 for at in range(3600)]
+    samples = [Memory(float(at), 1000 + 20 * more, 0, 0) for at, more in enumerate(taken)]
+    assert Sampler(1, samples=samples).slope() == 0
 
 
 class Kept:

@@ -4,6 +4,21 @@ import contextlib
 import ctypes
 import gc
 
+_MMAP_THRESHOLD = -3
+"""`M_MMAP_THRESHOLD` of glibc's malloc.h."""
+_LARGE = 2**20
+
+
+def set_large_apart() -> None:
+    """From now on a block of a mebibyte or more has pages of its own, which go when it goes.
+
+    By default glibc takes ever larger ones from among the small ones: once one of some size was
+    freed, the next goes there. A table that grows is copied, and leaves a hole that fills with what
+    stays. Call it before there are threads.
+    """
+    with contextlib.suppress(AttributeError):  # a C library other than glibc
+        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _LARGE)
+
 
 def settle() -> None:
     """After the first audit: the model stays, so the search for cycles need not walk it again.

@@ -87,6 +87,7 @@ class Options:
 
 def operate(credentials: Credentials, options: Options) -> None:
     """Run until SIGTERM or SIGINT; a server that cannot be reached is waited for."""
+    memory.set_large_apart()
     turns = Turns()
     # The rules are imported before there is a loop, which that would hold up.
     with Engine(turns) as engine, asyncio.Runner(loop_factory=turns.loop) as runner:

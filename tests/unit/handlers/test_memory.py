@@ -2,6 +2,8 @@
 
 import gc
 import platform
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +30,32 @@ def test_what_is_free_between_what_is_kept_is_given_back() -> None:
     give_back()
     assert held - resident() > 48 * MIB
     assert len(last) == 16_384
+
+
+_TABLES = """
+from pathlib import Path
+from clusteraudit.handlers.memory import set_large_apart
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+set_large_apart()
+largest = b"." * 2**23
+del largest  # glibc learns from it
+held = []
+for _ in range(20):
+    held += [b"." * 2**21, bytes(2000)]
+before = resident()
+del held[::2]
+print(before - resident())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be asked")
+def test_large_blocks_leave_nothing_between_small_ones() -> None:
+    """Without being asked, whatever was freed before. In a process of its own: it is for good."""
+    done = subprocess.run([sys.executable, "-c", _TABLES], check=True, capture_output=True)
+    assert int(done.stdout) > 36 * MIB
 
 
 @pytest.fixture
