@@ -45,7 +45,6 @@ def least_of_minutes(samples: Iterable[Memory]) -> list[Memory]:
     return [min(some, key=lambda one: one.resident) for _, some in minutes]
 
 
-
 def _fields(path: Path) -> dict[str, int]:
     return {name: 1024 * int(number) for name, number in _FIELD.findall(path.read_text())}
 
