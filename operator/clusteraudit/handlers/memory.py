@@ -4,8 +4,8 @@ import contextlib
 import ctypes
 import gc
 
-_MMAP_THRESHOLD = -3
-"""`M_MMAP_THRESHOLD` of glibc's malloc.h."""
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+"""`M_TRIM_THRESHOLD` and `M_MMAP_THRESHOLD` of glibc's malloc.h."""
 _LARGE = 2**20
 
 
@@ -13,11 +13,14 @@ def set_large_apart() -> None:
     """From now on a block of a mebibyte or more has pages of its own, which go when it goes.
 
     By default glibc takes ever larger ones from among the small ones: once one of some size was
-    freed, the next goes there. A table that grows is copied, and leaves a hole that fills with what
-    stays. Call it before there are threads.
+    freed, the next goes there, and twice as much may lie free above all. A table that grows is
+    copied, and leaves a hole that fills with what stays; and what lies free above what a thread
+    holds is not given back when asked to. Call it before there are threads.
     """
     with contextlib.suppress(AttributeError):  # a C library other than glibc
-        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _LARGE)
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_MMAP_THRESHOLD, _LARGE)
+        mallopt(_TRIM_THRESHOLD, 2 * _LARGE)
 
 
 def settle() -> None:
