@@ -31,8 +31,8 @@ class Twins:
 
     def __init__(self, most: int = _MOST) -> None:
         self._most = most
-        self._held: WeakValueDictionary[bytes, PodTemplate] = WeakValueDictionary()
-        self._lately: WeakValueDictionary[int, PodTemplate] = WeakValueDictionary()
+        self._held = WeakValueDictionary[bytes, PodTemplate]()
+        self._lately = WeakValueDictionary[int, PodTemplate]()
 
     def template(
         self, document: docs.PodDoc, owner: Ref | None, make: Callable[[], PodTemplate]
@@ -49,14 +49,14 @@ class Twins:
             if not _looks_at_labels(document.spec):  # as with pods of a StatefulSet
                 return msgspec.structs.replace(held, labels=labels(own))
         if len(self._held) >= self._most:
-            self._held.clear()
+            self._held = WeakValueDictionary()  # to clear it takes its entries one by one
         template = self._held[basis] = self._known(make())
         return template
 
     def _known(self, made: PodTemplate) -> PodTemplate:
         """The one of which a pod was made that waited, when it runs: else it would go at once."""
         if len(self._lately) >= self._most // _LATELY:
-            self._lately.clear()
+            self._lately = WeakValueDictionary()
         found = self._lately.setdefault(hash(made), made)
         return found if found == made else made
 
