@@ -39,7 +39,7 @@ def memory(pid: int) -> Memory:
     return Memory(time.monotonic(), status["VmRSS"], rollup.get("Pss", 0), status["VmHWM"])
 
 
-def least_of_minutes(samples: Iterable[Memory]) -> list[Memory]:
+def _least_of_minutes(samples: Iterable[Memory]) -> list[Memory]:
     """Of each minute the sample with the least resident memory, in order."""
     minutes = groupby(samples, key=lambda one: one.at // 60)
     return [min(some, key=lambda one: one.resident) for _, some in minutes]
@@ -144,7 +144,7 @@ class Sampler:
 
         Of each minute the least counts: what audits and drills take for seconds is not held.
         """
-        counted = least_of_minutes(self.samples[len(self.samples) // 2 :])
+        counted = _least_of_minutes(self.samples[len(self.samples) // 2 :])
         if len(counted) < 2:
             return 0.0
         times, sizes = [one.at for one in counted], [one.resident for one in counted]

@@ -102,7 +102,8 @@ class Trouble(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 class PodTemplate(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, weakref=True):
     """What pods of one workload have in common: shared by value, so that churn leaks nothing.
 
-    What is known of one goes with it (`model/kept.py`), which what `gc=False` saves would rule out.
+    What is known of one goes with it (`model/kept.py`): it is held weakly, as no struct can be that
+    has `gc=False`.
     """
 
     labels: Labels = Labels()
