@@ -6,7 +6,7 @@ SHELL := /bin/sh
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 PYTHON_RUN := PYTHONPATH=dev $(BIN)/python
-UNIT := $(BIN)/python -m pytest -q -n auto --dist worksteal
+UNIT := $(BIN)/python -m pytest -q -rs -n auto --dist worksteal
 # Tests start the command line a hundred times: it is not to be compiled each time.
 unexport PYTHONDONTWRITEBYTECODE
 STEP := @PYTHONPATH=dev sh dev/tools/step.sh
