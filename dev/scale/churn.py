@@ -132,6 +132,17 @@ class Life:
             if at + 1 == len(workload.nodes):
                 await self._write(self._cleaned_up(workload))
 
+    async def vanish(self, number: int) -> None:
+        """The last pods go, and nothing comes in their place; the last thing to do.
+
+        Who knows of that knows all that was before it: watches tell it in its order.
+        """
+        gone = [self._gone(self._places.pop()) for _ in range(min(number, len(self._places)))]
+        await self._write(gone)
+
+    def _gone(self, where: Where) -> Put:
+        return self._pods.gone(self._workloads[where[0]], where[1], self._state(where))
+
     def _rolled_out(self, workload: Workload) -> list[Put]:
         if not workload.replicated:
             return []
@@ -176,9 +187,8 @@ class Life:
 
     def _replaced(self, where: Where, revised: int) -> list[Put]:
         workload, at = self._workloads[where[0]], where[1]
-        state = self._state(where)
+        state, gone = self._state(where), self._gone(where)
         new = self._states[where] = State(state.revision + revised, state.life + 1)
-        gone = self._pods.gone(workload, at, state)
         return [gone, self._pods.put(workload, at, new)]
 
     def _flipped(self) -> tuple[Where, Put]:

@@ -32,6 +32,8 @@ _NAMESPACE = "team-000"
 _PATIENCE = 900.0
 _SHOWN = 15.0
 """Seconds after which the last change has shown."""
+_VANISHED = 100
+"""Pods: more than those of which, at any moment, one is gone and its successor not told yet."""
 _TOLD = 300
 """Seconds after which the server has told the last of its watches everything, or a list anew."""
 
@@ -290,6 +292,7 @@ async def _restart(run: Run) -> Figures:
     before, ended = memory(run.pid), await run.stand.server.ended("pods")
     began, cpu, servers = time.monotonic(), cpu_seconds(run.pid), _server_cpu(run)
     await run.life.restart()
+    await run.life.vanish(_VANISHED)
     took, cpu = time.monotonic() - began, cpu_seconds(run.pid) - cpu
     servers = _difference(_server_cpu(run), servers)
     revision = await run.stand.etcd.revision()
@@ -318,15 +321,17 @@ async def _restart(run: Run) -> Figures:
 
 
 async def _all_known(run: Run) -> float:
-    """Seconds until the operator knows as many pods as etcd has, or those after which it should."""
+    """Seconds until the operator knows of the last pods that went, or those after which it should.
+
+    A number of pods that stays the same would tell nothing: half a restart ago it was that, too.
+    """
     began, there = time.monotonic(), await run.stand.etcd.count("pods/")
-    for _ in range(_TOLD):
-        if _pods_known(await scrape(run.operator)) == there:
+    while (past := time.monotonic() - began) < _TOLD:
+        if abs(_pods_known(await scrape(run.operator)) - there) < _VANISHED // 2:
             break
         await asyncio.sleep(1)
-    took = time.monotonic() - began
     await asyncio.sleep(_SHOWN)
-    return took
+    return past
 
 
 def _pods_known(samples: dict[str, float]) -> int:

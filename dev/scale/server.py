@@ -96,12 +96,12 @@ class Server:
             "resourceVersion": str(revision),
             "resourceVersionMatch": "NotOlderThan",
         }
-        while (past := time.monotonic() - began) < patience:
+        while time.monotonic() - began < patience:
             async with self.http.get("/api/v1/pods", params=params) as answer:
                 await answer.read()
                 if answer.status == 200:
                     break
-        return past
+        return time.monotonic() - began
 
     async def pods(self) -> int:
         """How many it serves, one by one; raises RuntimeError with what it says instead."""

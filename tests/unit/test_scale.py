@@ -230,6 +230,15 @@ async def test_churn_that_rests_leaves_no_replacement_half_done(cluster: Cluster
     assert sum(key.startswith("pods/") for key in kept.held) == cluster.pods
 
 
+async def test_pods_that_vanish_after_churn_leave_nothing_in_their_place(cluster: Cluster) -> None:
+    kept, made = Kept(), Pods(NOW)
+    await kept.load(made.put(one, at) for one in cluster.workloads for at in range(len(one.nodes)))
+    life = Life(cluster, kept, NOW)
+    await life.change(400)
+    await life.vanish(50)
+    assert sum(key.startswith("pods/") for key in kept.held) == cluster.pods - 50
+
+
 async def test_a_restart_leaves_each_deployment_with_one_replicaset_of_pods_and_its_history(
     cluster: Cluster,
 ) -> None:

@@ -62,6 +62,8 @@ class Informer:
         """Shared by all kinds: how many lists may be under way."""
         self._version = ""
         """Of what was taken last; none before a list is whole."""
+        self._since = ""
+        """Of what was taken before the watch that is under way, or was the last."""
         self._streaming = False
 
     @property
@@ -108,8 +110,9 @@ class Informer:
                     await self._list()
             await self._watch()
         except BrokenWatchError as broken:
+            pause = self._ended(began, relist=broken.relist)
             self._version = "" if broken.relist else self._version
-            return self._pauses.ended(time.monotonic() - began, relist=broken.relist)
+            return pause
         except UnreachableError as error:
             self._tell(reason=f"Unreachable: {error}"[:200])
             return 0 if self._source.down else self._pauses.ended(0, relist=not self._version)
@@ -120,7 +123,11 @@ class Informer:
         except KubeConfigError as error:
             self._tell(reason=f"Credentials: {error}"[:200])
             return self._pauses.failed()
-        return self._pauses.ended(time.monotonic() - began, relist=False)
+        return self._ended(began, relist=False)
+
+    def _ended(self, began: float, *, relist: bool) -> float:
+        relist, told = relist or not self._version, self._version != self._since
+        return self._pauses.ended(time.monotonic() - began, relist=relist, told=told)
 
     # Refused
 
@@ -203,6 +210,7 @@ class Informer:
 
     async def _watch(self) -> None:
         """Follow changes until the server ends the stream, which is no fault."""
+        self._since = self._version
         async with aclosing(self._source.since(self._version)) as events:
             async for event in events:
                 version = self._version

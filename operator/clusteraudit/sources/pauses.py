@@ -12,6 +12,8 @@ _LASTED = 10.0
 """Seconds after which a watch that ends was none that failed: the next one need not wait."""
 _RESUMED = 5.0
 """Seconds, at most, until a watch is taken up where it stopped: that costs little, a list does."""
+_APART = 1.0
+"""Seconds, at least, from the beginning of a watch that told something to that of the next one."""
 
 
 class Pauses:
@@ -21,11 +23,19 @@ class Pauses:
         self.failures = 0
         self._rng = rng
 
-    def ended(self, lasted: float, *, relist: bool) -> float:
-        """A watch ended after so many seconds; `relist`: a list must follow."""
+    def ended(self, lasted: float, *, relist: bool, told: bool = False) -> float:
+        """A watch ended after so many seconds; `relist`: a list must follow.
+
+        One that `told` something is no failure. A server that cannot keep up ends watches; who
+        waits then has more to catch up with, and is ended the sooner. client-go's reflector goes
+        on at once, too.
+        """
         if lasted > _LASTED:
             self.failures = 0
             return 0
+        if told and not relist:
+            self.failures = 0
+            return max(0.0, _APART - lasted)
         self.failures += 1
         pause = backoff(self.failures - 1, self._rng)
         return pause if relist else min(pause, _RESUMED)

@@ -62,6 +62,7 @@ class Sink:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pauses, "backoff", lambda *_: 0.01)
+    monkeypatch.setattr(pauses, "_APART", 0.01)
     monkeypatch.setattr("clusteraudit.kube.gate.patience", lambda *_: 0.01)
     monkeypatch.setattr(pauses, "SLOW_RETRY", 0.02)
 
@@ -593,6 +594,17 @@ async def test_a_watch_that_always_ends_at_once_is_not_asked_for_in_a_circle(
     async with following(server):
         await until(lambda: len(waits) >= 5)
     assert waits[:5] == [0, 1, 2, 3, 4]
+
+
+async def test_watches_that_end_and_told_something_are_taken_up_without_longer_pauses(
+    server: Server, waits: list[int]
+) -> None:
+    """As a server ends them that cannot keep up: who waits has more to catch up with each time."""
+    told = [streams(event("ADDED", pod(f"p{at}", version=6 + at))) for at in range(5)]
+    server.on(PODS, lists("a"), *told, streams(then="silence"))
+    async with following(server) as (sink, _):
+        await until(lambda: len(sink.held) == 6)
+    assert waits == []
 
 
 @pytest.mark.parametrize(

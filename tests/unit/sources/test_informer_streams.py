@@ -219,6 +219,7 @@ class Model:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pauses, "backoff", lambda *_: 0.0)
+    monkeypatch.setattr(pauses, "_APART", 0.0)
     monkeypatch.setattr(source, "serves", _served)
     monkeypatch.setattr(pending, "_TOLD", 0)
 

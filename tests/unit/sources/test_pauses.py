@@ -24,6 +24,14 @@ def test_to_take_a_watch_up_where_it_stopped_costs_little(pauses: Pauses) -> Non
     assert [pauses.ended(0, relist=False) for _ in range(5)] == [1, 2, 4, 5, 5]
 
 
+def test_a_watch_that_told_something_is_no_failure(pauses: Pauses) -> None:
+    """Who waits for longer each time never catches up with a server that ends watches."""
+    assert [pauses.ended(0.25, relist=False, told=True) for _ in range(5)] == [0.75] * 5
+    assert pauses.ended(3, relist=False, told=True) == 0
+    assert pauses.ended(0, relist=False) == 1, "what was before it does not count"
+    assert pauses.ended(0, relist=True, told=True) == 2, "a list costs much"
+
+
 def test_what_is_forbidden_is_asked_for_less_and_less_and_not_for_ever_less(
     pauses: Pauses,
 ) -> None:
