@@ -151,10 +151,10 @@ BUDGETS: tuple[Budget, ...] = (
     ),
     Budget("status", "KiB", figure("churn", "statusKib"), _fixed(200)),
     Budget("series in /metrics", "", figure("start", "series"), _fixed(1000)),
-    Budget("slope of memory over an hour of churn", "MiB an hour", _slope),
+    Budget("slope of memory over an hour of churn", "MiB an hour", _slope, _fixed(0)),
     Budget("pods replaced", "a second", figure("restart", "podsPerSecond")),
     Budget("CPU at that", "% of a core", _percent("restart", "cpuShare")),
-    Budget("memory after a restart of all pods, more than before", "MiB", _growth),
+    Budget("memory after a restart of all pods, more than before", "MiB", _growth, _fixed(0)),
     Budget("pods known wrongly after it", "", _missing, _fixed(0)),
     Budget(
         "scan, live, times the bare list", "", _beside_list("scan", "live", "seconds"), _fixed(2)

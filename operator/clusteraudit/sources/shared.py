@@ -4,19 +4,33 @@ from collections.abc import Hashable
 from typing import TypeVar
 
 T = TypeVar("T", bound=Hashable)
-_MOST = 16_384
-_held: dict[Hashable, Hashable] = {}
+_MOST = 4_096
 
 
-def shared(value: T) -> T:
-    """The value, or one equal to it of the same type that was seen before.
+class Lately:
+    """Values seen lately, at most twice as many as `most`.
 
-    Only lately seen ones are known, so that nothing of a cluster is held longer than its rows.
+    In two generations: what is seen again goes on into the younger one, what is not goes with the
+    older one. So values of one object alone are not held for long, and those of many not made anew.
     """
-    found = _held.get(value)
-    if type(found) is type(value):
-        return found
-    if len(_held) >= _MOST:
-        _held.clear()
-    _held[value] = value
-    return value
+
+    def __init__(self, most: int = _MOST) -> None:
+        self._most = most
+        self._young: dict[Hashable, Hashable] = {}
+        self._old: dict[Hashable, Hashable] = {}
+
+    def one(self, value: T) -> T:
+        """The value, or one equal to it of the same type that was seen before."""
+        found = self._young.get(value)
+        if type(found) is type(value):
+            return found
+        found = self._old.get(value)
+        held = found if type(found) is type(value) else value
+        if len(self._young) >= self._most:
+            self._old, self._young = self._young, {}
+        self._young[held] = held
+        return held
+
+
+shared = Lately().one
+"""Of the whole process: nothing of a cluster is held much longer than its rows."""

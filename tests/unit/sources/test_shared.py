@@ -1,99 +1,36 @@
-"""What objects say alike is held once: in a large cluster it is most of what they say."""
+"""Equal values are held once, for as long as they are seen again."""
 
-import copy
-from itertools import pairwise
-from typing import Any
+import gc
+import weakref
 
 import msgspec
 
-from clusteraudit.model.rows import ClaimRow, EndpointSliceRow, PodRow
-from clusteraudit.model.selectors import Labels
-from clusteraudit.sources.reader import Reader
-from clusteraudit.sources.resources import resource
-
-OWNER = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "db", "controller": True}
-POD: dict[str, Any] = {
-    "metadata": {
-        "name": "db-0",
-        "namespace": "shop",
-        "labels": {"app": "db", "tier": "data", "apps.kubernetes.io/pod-index": "0"},
-        "ownerReferences": [OWNER],
-    },
-    "spec": {
-        "containers": [
-            {
-                "name": "db",
-                "resources": {"requests": {"cpu": "1"}, "limits": {"memory": "2Gi"}},
-                "ports": [{"containerPort": 5432, "name": "sql"}],
-            }
-        ],
-        "tolerations": [{"key": "k", "operator": "Exists", "effect": "NoExecute"}],
-        "dnsPolicy": "ClusterFirstWithHostNet",
-    },
-    "status": {"qosClass": "Burstable"},
-}
+from clusteraudit.sources.shared import Lately
 
 
-class Rows:
-    """The rows of what a reader took, each from a text of its own."""
+class Value(msgspec.Struct, frozen=True, weakref=True):
+    """Of which can be told when it goes."""
 
-    def __init__(self, kind: str, objects: list[dict[str, Any]]) -> None:
-        self.taken: list[Any] = []
-        reader = Reader(resource(kind), self)
-        for one in objects:
-            reader.put(msgspec.json.encode(one))
-
-    def put(self, kind: str, key: tuple[str, str], row: object) -> None:
-        """As a sink."""
-        self.taken.append(row)
-
-    def state(self, kind: str, state: object) -> None:
-        """As a sink."""
-
-    def skipped(self, kind: str, namespace: str, name: str, reason: str, message: str) -> None:
-        """As a sink."""
-        raise AssertionError(message)
+    number: int
 
 
-def pods(owners: list[str]) -> list[PodRow]:
-    """One of each, all alike but for what names them."""
-    told = []
-    for at, owner in enumerate(owners):
-        pod = copy.deepcopy(POD)
-        pod["metadata"] |= {"name": f"{owner}-{at}", "ownerReferences": [{**OWNER, "name": owner}]}
-        pod["metadata"]["labels"]["apps.kubernetes.io/pod-index"] = str(at)
-        told.append(pod)
-    return Rows("Pod", told).taken
+def test_what_is_equal_is_one_and_types_are_kept_apart() -> None:
+    lately = Lately()
+    first = lately.one((1, "a"))
+    assert lately.one((1, str(b"a", "ascii"))) is first
+    assert [type(lately.one(value)) for value in (1, True, 1.0, 1)] == [int, bool, float, int]
 
 
-def common(labels: Labels) -> list[tuple[str, str]]:
-    """Those that all pods carry."""
-    return [pair for pair in labels.pairs if pair[0] in {"app", "tier"}]
+def test_what_is_seen_again_stays_however_much_else_comes() -> None:
+    lately = Lately(most=10)
+    first = lately.one(Value(-1))
+    for number in range(100):
+        lately.one(Value(number))
+        assert lately.one(Value(-1)) is first
 
 
-def test_labels_of_pods_with_one_of_their_own() -> None:
-    held = [common(pod.template.labels) for pod in pods(["db", "db", "cache"])]
-    for one, other in pairwise(held):
-        assert [id(pair) for pair in one] == [id(pair) for pair in other]
-
-
-def test_what_templates_of_several_controllers_say() -> None:
-    one, other = (pod.template for pod in pods(["db", "cache"]))
-    assert one != other
-    for field in ("requests", "limits", "tolerations", "ports", "qos", "dns_policy"):
-        assert getattr(one, field)
-        assert getattr(one, field) is getattr(other, field), field
-
-
-def test_modes_of_claims_and_ports_of_endpoints() -> None:
-    spec = {"accessModes": ["ReadWriteOnce"], "volumeMode": "Block"}
-    named = [{"name": name, "namespace": "shop"} for name in ("a", "b")]
-    claims: list[ClaimRow] = Rows(
-        "PersistentVolumeClaim", [{"metadata": meta, "spec": spec} for meta in named]
-    ).taken
-    assert claims[0].access_modes is claims[1].access_modes
-    assert claims[0].mode is claims[1].mode
-    slices: list[EndpointSliceRow] = Rows(
-        "EndpointSlice", [{"metadata": meta, "ports": [{"port": 80}]} for meta in named]
-    ).taken
-    assert slices[0].ports is slices[1].ports
+def test_what_is_not_seen_again_is_let_go_of() -> None:
+    lately = Lately(most=10)
+    gone = [weakref.ref(lately.one(Value(number))) for number in range(100)]
+    gc.collect()
+    assert sum(one() is not None for one in gone) <= 20
