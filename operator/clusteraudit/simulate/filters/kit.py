@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from clusteraudit.model.kept import per_template
+from clusteraudit.model.kept import MOST, per_template
+from clusteraudit.model.lately import Lately
 from clusteraudit.model.rows import Amounts, NodeRow, PodRow, PodTemplate
 from clusteraudit.model.selectors import NodeSelector, Requirement
 from clusteraudit.model.tolerations import Toleration
@@ -97,6 +98,10 @@ class Shape(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     constraints: Constraints
 
 
+_one = Lately(MOST).one
+"""Of shapes: a new revision's pods mostly ask for what those of the last one did."""
+
+
 @per_template
 def shape_of(template: PodTemplate) -> Shape:
     """The shape of a template; a request of 0 is none.
@@ -107,7 +112,7 @@ def shape_of(template: PodTemplate) -> Shape:
     asked = tuple((name, amount) for name, amount in template.requests if amount)
     chosen = tuple(one for one in template.tolerations if not _of_every_pod(one))
     made = constraints_of(template)
-    return Shape(asked, msgspec.structs.replace(made, tolerations=chosen))
+    return _one(Shape(asked, msgspec.structs.replace(made, tolerations=chosen)))
 
 
 def _of_every_pod(one: Toleration) -> bool:

@@ -5,7 +5,7 @@ import weakref
 
 import msgspec
 
-from clusteraudit.sources.shared import Lately
+from clusteraudit.model.lately import Lately
 
 
 class Value(msgspec.Struct, frozen=True, weakref=True):
@@ -15,7 +15,7 @@ class Value(msgspec.Struct, frozen=True, weakref=True):
 
 
 def test_what_is_equal_is_one_and_types_are_kept_apart() -> None:
-    lately = Lately()
+    lately = Lately(most=10)
     first = lately.one((1, "a"))
     assert lately.one((1, str(b"a", "ascii"))) is first
     assert [type(lately.one(value)) for value in (1, True, 1.0, 1)] == [int, bool, float, int]
