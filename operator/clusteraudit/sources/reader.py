@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from clusteraudit.kube.errors import UNREADABLE
+from clusteraudit.model.lately import Lately
 from clusteraudit.model.rows import Key, Row
 from clusteraudit.model.slack import tighten
 from clusteraudit.sources.decoding import Decoding
@@ -20,6 +21,10 @@ from clusteraudit.sources.wire import (
     peek,
     peeked,
 )
+
+_named = Lately(4_096).one
+"""Of names: what comes back under its name, as pods of a StatefulSet do, has the text that the
+tables still hold."""
 
 
 class Reader:
@@ -65,7 +70,7 @@ class Reader:
         key = row.key
         held = self.known.get(key)
         if held is None:
-            held = self._like.get(key, key)
+            held = self._like.get(key) or _named(key)
             self.known[held] = held
         msgspec.structs.force_setattr(row, "name", held[1])
         self.unread.discard(key)
@@ -84,7 +89,7 @@ class Reader:
     def drop(self, key: Key) -> None:
         """An object is gone; one that was never known needs no telling."""
         if key in self.known or key in self.unread:
-            self.known.pop(key, None)
+            _named(self.known.pop(key, key))
             self.unread.discard(key)
             self._sink.put(self.resource.kind, key, None)
 

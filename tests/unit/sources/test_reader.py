@@ -49,6 +49,19 @@ def test_a_name_is_held_once_however_often_its_object_changes() -> None:
     assert sink.rows[key].name is first is key[1]
 
 
+def test_what_comes_back_under_its_name_has_the_text_of_before() -> None:
+    """As pods of a StatefulSet do: the tables hold the name all the time."""
+    sink = Sink()
+    reader = Reader(resource("Pod"), sink)
+    reader.put(text())
+    (before,) = reader.known.values()
+    reader.drop(("shop", "web-1"))
+    reader.put(text(status={"phase": "Running"}))
+
+    (after,) = reader.known.values()
+    assert after is before
+
+
 def test_a_name_is_that_of_another_kind_which_may_be_known_later() -> None:
     pods, usage = Sink(), Sink()
     known = Reader(resource("Pod"), pods)
