@@ -11,6 +11,8 @@ import asyncio
 import base64
 import io
 import json
+import time
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Self
 
 import aiohttp
@@ -27,13 +29,18 @@ _MOST = 100
 _BYTES = 1_000_000
 """Of a transaction: etcd takes 1.5 MiB."""
 _AT_ONCE = 4
+_PATIENCE, _AGAIN = 60.0, 1.0
+"""Seconds for which a write is tried again that etcd could not take, and between: a machine that
+stands still for some seconds, as virtual ones do, is no reason to lose an hour's run.
+"""
 
 
 class Etcd:
     """An etcd, by its gateway of JSON."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, patience: float = _PATIENCE) -> None:
         self._url = f"http://127.0.0.1:{port}/v3/kv/"
+        self._patience = patience
         self._http: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -79,13 +86,16 @@ class Etcd:
     async def _ask(self, what: str, body: dict[str, Any]) -> dict[str, Any]:
         if self._http is None:
             raise RuntimeError("etcd is not open")
-        data = io.BytesIO(json.dumps(body).encode())
-        async with self._http.post(self._url + what, data=data) as answer:
-            text = await answer.text()
-            if answer.status != 200:
+        data, until = json.dumps(body).encode(), time.monotonic() + self._patience
+        while True:
+            async with self._http.post(self._url + what, data=io.BytesIO(data)) as answer:
+                text = await answer.text()
+            if answer.status == HTTPStatus.OK:
+                told: dict[str, Any] = json.loads(text)
+                return told
+            if answer.status != HTTPStatus.SERVICE_UNAVAILABLE or time.monotonic() >= until:
                 raise RuntimeError(f"etcd: {answer.status} {text[:300]}")
-            told: dict[str, Any] = json.loads(text)
-            return told
+            await asyncio.sleep(_AGAIN)
 
 
 def _batches(puts: Iterable[Put]) -> Iterable[list[Put]]:
