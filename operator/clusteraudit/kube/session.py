@@ -120,6 +120,8 @@ class Session:
     ) -> AsyncIterator[Paced]:
         """The body of a long answer as it comes; TimeoutError after so many seconds of silence.
 
+        Its connection is its own and ends with it. What answers are read into stays with a
+        connection, and those that go from hand to hand each come to hold what the longest takes.
         What breaks within the context, is raised once it is known whether the server is there.
         """
         headers = {"Accept": accept}
@@ -219,7 +221,7 @@ class Session:
         limits: aiohttp.ClientTimeout,
         client: aiohttp.ClientSession | None = None,
     ) -> aiohttp.ClientResponse:
-        client = client or self._http
+        client = client or (self._fresh if verb == "WATCH" else self._http)
         if client is None:
             raise RuntimeError("the session is not open")
         method = "GET" if verb == "WATCH" else verb

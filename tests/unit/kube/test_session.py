@@ -211,3 +211,23 @@ async def test_a_probe_that_is_not_answered_in_time_is_none(server: Server) -> N
         with pytest.raises(UnreachableError):
             await session.get(PODS, Shape)
         assert session.gate.down
+
+
+async def test_a_watch_has_a_connection_of_its_own(server: Server) -> None:
+    """Also one that was read to its end, which another request could go on with."""
+    ports = list[int]()
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        assert request.transport
+        ports.append(request.transport.get_extra_info("peername")[1])
+        return web.json_response({"items": []})
+
+    server.on(PODS, answer)
+    async with Session(Credentials(server.url)) as session:
+        for _ in range(2):
+            async with session.stream(PODS, {}, silence=5) as watch:
+                assert [piece async for piece in watch.iter_any()]
+            await session.get(PODS, Shape)
+    first, asked, second, again = ports
+    assert asked == again
+    assert len({first, asked, second}) == 3
