@@ -31,6 +31,8 @@ from clusteraudit.handlers.pending import Pending, changes
 from clusteraudit.model.kinds import KINDS, METADATA_ONLY
 from clusteraudit.model.store import COMPLETE
 from clusteraudit.rules.catalogue import catalogue
+from clusteraudit.sources.followed import alike
+from clusteraudit.sources.names import Names
 from clusteraudit.sources.reader import Reader
 from clusteraudit.sources.resources import POLLED, WATCHED
 from scale.churn import RATE, Life, moment
@@ -42,9 +44,9 @@ from scale.process import Memory, Sampler, memory
 from scale.sizes import Size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from clusteraudit.model.rows import Key
+    from clusteraudit.sources.feed import Resource
     from scale.etcd import Put
 
 WINDOW = 2
@@ -74,14 +76,16 @@ class Readers:
         self.pending = Pending()
         self.seconds = 0.0
         """CPU time of the reading alone."""
-        self._by_kind = {one.kind: Reader(one, self.pending) for one in (*WATCHED, *POLLED)}
+        self.names = Names()
+        self._by_kind = {one.kind: self._reader(one) for one in (*WATCHED, *POLLED)}
         self._by_plural = {one.plural: one.kind for one in WATCHED}
         self._peek = msgspec.json.Decoder(_Kind)
         self._partial = msgspec.json.Decoder(_Partial)
 
-    def known(self, kind: str) -> Mapping[Key, Key]:
-        """What is there of a kind."""
-        return self._by_kind[kind].known
+    def _reader(self, resource: Resource) -> Reader:
+        reader = Reader(resource, self.pending, alike(resource.kind, self.names))
+        self.names.join(reader.known)
+        return reader
 
     async def write(self, batch: list[Put]) -> None:
         """As `Etcd.write`."""

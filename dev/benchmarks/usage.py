@@ -60,7 +60,7 @@ class Poller:
 
     def _read(self, namespace: str, text: bytes) -> int:
         reader = self._by_namespace.setdefault(
-            namespace, Reader(self._resource, self._readers.pending, self._readers.known("Pod"))
+            namespace, Reader(self._resource, self._readers.pending, self._readers.names)
         )
         reader.begin()
         arrays = Arrays(self._resource.document)

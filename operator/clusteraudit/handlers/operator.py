@@ -42,8 +42,7 @@ from clusteraudit.publish.recorder import Recorder
 from clusteraudit.publish.status import reports
 from clusteraudit.publish.stored import Stored, entries, since, stored_report
 from clusteraudit.report.resource import Spec
-from clusteraudit.sources.informer import Informer
-from clusteraudit.sources.resources import WATCHED
+from clusteraudit.sources.followed import followed
 from clusteraudit.sources.usage import EVERY, UsagePoller
 
 _DISCOVERY = 600.0
@@ -58,8 +57,6 @@ _SURVEY = 30.0
 _REHEARSAL = 1.0
 _START = 1.0
 """Seconds over which watches begin, by lot: replicas that start together do not ask together."""
-LISTS = 4
-"""Lists under way at a time: the API server shall not feel a start."""
 _LAST_REPORT = 4.0
 _RELEASE = 2.0
 """Seconds for what is done at the end: a pod that is stopped has ten, with what Kopf needs."""
@@ -122,15 +119,14 @@ class _Operator:
         self._herald = Herald(session, Recorder(session, engine.child_of), leader=leader)
         self._publisher = Publisher(session, self._reports, engine, self._herald, leader)
         self._pulse = Pulse(self._pending, engine, self._told, options.pulse_window)
-        lists = asyncio.Semaphore(LISTS)
-        self._informers = [Informer(session, one, self._pending, lists=lists) for one in WATCHED]
+        self._informers, names = followed(session, self._pending)
         pods = next(one for one in self._informers if one.kind == "Pod")
         self._usage = UsagePoller(
             session,
             self._pending,
             lambda: self._pending.namespaces if pods.settled else (),
             options.usage_interval,
-            pods.known,
+            names,
         )
         loop = asyncio.get_running_loop()
         self._kopf = Arrangement(

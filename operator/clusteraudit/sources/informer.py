@@ -27,6 +27,7 @@ from clusteraudit.kube.session import Session
 from clusteraudit.model.rows import Key
 from clusteraudit.sources.documents import ObjectDoc
 from clusteraudit.sources.feed import STALE, KindState, Resource, Sink
+from clusteraudit.sources.names import Alike
 from clusteraudit.sources.pauses import Pauses
 from clusteraudit.sources.reader import Reader
 from clusteraudit.sources.source import NO_STREAM, SILENCE, Source
@@ -49,12 +50,13 @@ class Informer:
         silence: float = SILENCE,
         rng: random.Random | None = None,
         lists: asyncio.Semaphore | None = None,
+        like: Alike | None = None,
     ) -> None:
         rng = rng or random.Random()
         self.kind = resource.kind
         self.state = KindState(reason="NotSynced", since=int(clock()))
         self._source = Source(session, resource, silence=silence, rng=rng)
-        self._reader = Reader(resource, sink)
+        self._reader = Reader(resource, sink, like)
         self._pauses = Pauses(rng)
         self._sink = sink
         self._clock = clock

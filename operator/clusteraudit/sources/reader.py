@@ -1,7 +1,5 @@
 """The reader of a kind: objects become rows, and what a whole list did not see is gone."""
 
-from collections.abc import Mapping
-
 import msgspec
 
 from clusteraudit.kube.errors import UNREADABLE
@@ -11,6 +9,7 @@ from clusteraudit.model.slack import tighten
 from clusteraudit.sources.decoding import Decoding
 from clusteraudit.sources.documents import ObjectDoc
 from clusteraudit.sources.feed import Resource, Sink, TranslateError
+from clusteraudit.sources.names import Alike, Names
 from clusteraudit.sources.wire import (
     OF_OBJECTS,
     BrokenWatchError,
@@ -30,9 +29,7 @@ tables still hold."""
 class Reader:
     """Decodes objects of one kind and puts their rows; counts what it cannot read."""
 
-    def __init__(
-        self, resource: Resource, sink: Sink, like: Mapping[Key, Key] | None = None
-    ) -> None:
+    def __init__(self, resource: Resource, sink: Sink, like: Alike | None = None) -> None:
         self.resource = resource
         self.known: dict[Key, Key] = {}
         """What is there: one text of each name, however often its object comes anew."""
@@ -41,8 +38,8 @@ class Reader:
         self._unseen: set[Key] = set()
         """What was there before the list that is under way, and did not come yet."""
         self._sink = sink
-        self._like = {} if like is None else like
-        """Objects of another kind that have the same names, with which it shares the text."""
+        self._like = Names() if like is None else like
+        """Objects of other kinds that may have the same names, with which it shares the text."""
         self._decode = Decoding(resource.document)
 
     def take(self, event: Event) -> None:

@@ -68,7 +68,7 @@ def volume(document: docs.VolumeDoc) -> Row:
         terminating=meta.deletion_timestamp is not None,
         affinity=node_selector(required) if required else None,
         zones=_zones(meta.labels),
-        claim=(intern(bound.namespace), bound.name) if bound else None,
+        claim=(intern(bound.namespace), intern(bound.name)) if bound else None,
         phase=document.status.phase,
     )
 

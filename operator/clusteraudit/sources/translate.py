@@ -11,6 +11,7 @@ import msgspec
 from clusteraudit.model import requests as reckon
 from clusteraudit.model import rows
 from clusteraudit.model.kinds import KINDS
+from clusteraudit.model.provisioning import CSINodeRow
 from clusteraudit.model.quantity import QuantityError, base
 from clusteraudit.model.requests import Billionths, exact, rounded
 from clusteraudit.model.rows import Ref, Row
@@ -94,7 +95,7 @@ def _claims(name: str, spec: docs.PodSpec) -> tuple[str, ...]:
         for one in spec.volumes
         if one.persistent_volume_claim
     )
-    return (*named, *ephemeral_claims(name, spec))
+    return tuple(map(intern, (*named, *ephemeral_claims(name, spec))))
 
 
 def workload(document: docs.WorkloadDoc, kind: str) -> Row:
@@ -141,10 +142,11 @@ def policy(document: objects.PolicyDoc) -> Row:
 
 
 def _rule(rule: objects.EgressRule) -> rows.PolicyRule:
-    return rows.PolicyRule(
+    made = rows.PolicyRule(
         peers=tuple(_peer(peer) for peer in rule.to),
         ports=tuple(_port(port) for port in rule.ports),
     )
+    return shared(made)
 
 
 def _peer(peer: objects.Peer) -> rows.PolicyPeer:
@@ -308,7 +310,19 @@ DOCUMENTS: Mapping[str, type[docs.ObjectDoc]] = {kind: row[0] for kind, row in _
 
 _FEW: Mapping[type[Row], tuple[str, ...]] = {
     rows.PodRow: ("namespace", "phase", "node"),
-    rows.ClaimRow: ("namespace", "phase", "storage_class", "volume", "mode", "access_modes"),
+    rows.NodeRow: ("name",),
+    CSINodeRow: ("drivers",),
+    rows.ServiceRow: ("namespace", "cluster_ips"),
+    rows.BudgetRow: ("namespace", "min_available", "max_unavailable"),
+    rows.ClaimRow: (
+        "namespace",
+        "name",
+        "phase",
+        "storage_class",
+        "volume",
+        "mode",
+        "access_modes",
+    ),
     rows.VolumeRow: ("name", "phase", "storage_class", "driver", "mode", "access_modes"),
     rows.EndpointSliceRow: ("namespace", "ports"),
 }

@@ -14,8 +14,8 @@ import msgspec
 from clusteraudit.kube.errors import ApiError, ForbiddenError, NotFoundError, UnreachableError
 from clusteraudit.kube.session import Session
 from clusteraudit.model.kinds import USAGE
-from clusteraudit.model.rows import Key
 from clusteraudit.sources.feed import STALE, KindState, Resource, Sink
+from clusteraudit.sources.names import Alike
 from clusteraudit.sources.reader import Reader
 from clusteraudit.sources.resources import path, resource
 from clusteraudit.sources.whole import whole
@@ -37,7 +37,7 @@ A_SECOND = 1000
 class UsagePoller:
     """Polls node and pod usage: what an answer does not name any more, is gone.
 
-    `pods` are those that are known, whose names it shares; until they are, let there be no
+    `like` are nodes and pods that are known, whose names it shares; until they are, let there be no
     `namespaces`.
     """
 
@@ -47,14 +47,14 @@ class UsagePoller:
         sink: Sink,
         namespaces: Callable[[], Iterable[str]],
         every: float = EVERY,
-        pods: Mapping[Key, Key] | None = None,
+        like: Alike | None = None,
     ) -> None:
         self._session = session
         self._sink = sink
         self._namespaces = namespaces
         self._every = every
-        self._like = pods
-        self._nodes = Reader(_NODES, sink)
+        self._like = like
+        self._nodes = Reader(_NODES, sink, like)
         self._pods: dict[str, Reader] = {}
         """By namespace."""
         self._states: dict[str, KindState] = {}

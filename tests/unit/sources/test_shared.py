@@ -97,3 +97,39 @@ def test_modes_of_claims_and_ports_of_endpoints() -> None:
         "EndpointSlice", [{"metadata": meta, "ports": [{"port": 80}]} for meta in named]
     ).taken
     assert slices[0].ports is slices[1].ports
+
+
+def test_rules_of_policies_addresses_of_services_and_drivers_of_nodes() -> None:
+    named = [{"name": name, "namespace": "shop"} for name in ("a", "b")]
+    dns = {"ports": [{"port": 53, "protocol": "UDP"}], "to": [{"namespaceSelector": {}}]}
+    spec: dict[str, Any] = {"podSelector": {}, "policyTypes": ["Egress"], "egress": [dns]}
+    one, other = Rows("NetworkPolicy", [{"metadata": meta, "spec": spec} for meta in named]).taken
+    assert one.egress_rules[0] is other.egress_rules[0]
+
+    spec = {"clusterIPs": ["None"]}
+    one, other = Rows("Service", [{"metadata": meta, "spec": spec} for meta in named]).taken
+    assert one.cluster_ips
+    assert one.cluster_ips is other.cluster_ips
+
+    spec = {"drivers": [{"name": "disk.csi.example.com", "allocatable": {"count": 24}}]}
+    one, other = Rows("CSINode", [{"metadata": meta, "spec": spec} for meta in named]).taken
+    assert one.drivers
+    assert one.drivers is other.drivers
+
+    spec = {"minAvailable": "50%"}
+    budgets = [{"metadata": meta, "spec": spec} for meta in named]
+    one, other = Rows("PodDisruptionBudget", budgets).taken
+    assert one.min_available == "50%"
+    assert one.min_available is other.min_available
+
+
+def test_the_name_of_a_claim_wherever_it_is_named() -> None:
+    """By its pod, which says it anew each time it changes, by its volume and by itself."""
+    meta = {"name": "data-db-0", "namespace": "shop"}
+    (claim,) = Rows("PersistentVolumeClaim", [{"metadata": meta}]).taken
+    bound = {"metadata": {"name": "pv-1"}, "spec": {"claimRef": meta}}
+    (volume,) = Rows("PersistentVolume", [bound]).taken
+    disk = {"name": "data", "persistentVolumeClaim": {"claimName": "data-db-0"}}
+    pod = POD | {"spec": POD["spec"] | {"volumes": [disk]}}
+    (user,) = Rows("Pod", [pod]).taken
+    assert claim.name is volume.claim[1] is user.claims[0]
