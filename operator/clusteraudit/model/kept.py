@@ -9,7 +9,7 @@ from clusteraudit.model.rows import PodTemplate
 
 T = TypeVar("T")
 MOST = 12_288
-"""Templates of which something is kept; of more the last ones, since all are forgotten together.
+"""Templates of which something is kept; of more those that were asked for last.
 
 Enough for 10,000 workloads, which is what Kubernetes is made for, and rollouts of some.
 """
@@ -28,24 +28,32 @@ def per_template(find: Callable[[PodTemplate], T]) -> Callable[[PodTemplate], T]
 
     Pods share their templates, and to compare two takes longer than most of what is asked of one.
     What is kept goes with the template: until then no other can have its identity. What is found
-    must not hold the template, or neither ever goes.
+    must not hold the template, or neither ever goes. In two generations, as in `Lately`: what is
+    asked for again stays, and the room that they take is the same at all times.
     """
-    kept: dict[int, _Kept[T]] = {}
+    young: dict[int, _Kept[T]] = {}
+    old: dict[int, _Kept[T]] = {}
 
     def forget(gone: _Kept[T]) -> None:
-        kept.pop(gone.at, None)
+        young.pop(gone.at, None)
+        old.pop(gone.at, None)
 
-    def keep(template: PodTemplate) -> _Kept[T]:
+    def made(template: PodTemplate) -> _Kept[T]:
         one: _Kept[T] = _Kept(template, forget)
         one.at, one.found = id(template), find(template)
-        if len(kept) >= MOST:
-            kept.clear()
-        kept[one.at] = one
+        return one
+
+    def keep(template: PodTemplate) -> _Kept[T]:
+        nonlocal young, old
+        one = old.pop(id(template), None) or made(template)
+        if len(young) >= MOST // 2:
+            old, young = young, {}
+        young[one.at] = one
         return one
 
     @wraps(find)
     def found(template: PodTemplate) -> T:
-        held = kept.get(id(template))
+        held = young.get(id(template))
         return (held or keep(template)).found
 
     return found

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from clusteraudit.model.cluster import Cluster, mendable, parts
 from clusteraudit.model.kept import per_template
+from clusteraudit.model.lately import Lately
 from clusteraudit.model.rows import SLOTS, Amounts, PodRow, PodTemplate, Row
 from clusteraudit.model.store import Cell
 from clusteraudit.simulate.evictions import critical_template
@@ -28,6 +29,8 @@ Integers = NDArray[Any]
 Rows = NDArray[np.intp]
 _SUMMABLE = 2**44
 """Amounts of which a quarter of a million, more than a node has pods, add up within int64."""
+_one = Lately(4_096).one
+"""Of weights: pods of one workload weigh the same, also where each has labels of its own."""
 _AT_ONCE = 200
 """Nodes that are summed together: what this takes does not grow with the cluster."""
 
@@ -65,7 +68,7 @@ class _Weight(NamedTuple):
 
 @per_template
 def _weight(template: PodTemplate) -> _Weight:
-    return _Weight(
+    weight = _Weight(
         template.requests,
         template.limits,
         template.unlimited,
@@ -73,6 +76,7 @@ def _weight(template: PodTemplate) -> _Weight:
         stays(template),
         not critical_template(template),
     )
+    return _one(weight)
 
 
 class _Scale:

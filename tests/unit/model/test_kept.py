@@ -40,6 +40,22 @@ def test_what_is_kept_goes_with_the_template() -> None:
     assert kept() is None
 
 
+def test_what_is_asked_for_again_is_kept_while_others_come() -> None:
+    asked = list[int]()
+
+    @per_template
+    def priority(template: PodTemplate) -> int:
+        asked.append(template.priority)
+        return template.priority
+
+    hot = PodTemplate(priority=-1)
+    others = [PodTemplate(priority=number) for number in range(2 * MOST)]
+    for other in others:
+        assert priority(hot) == -1
+        priority(other)
+    assert asked.count(-1) == 1
+
+
 class Found:
     """What is found, which can be told apart from another."""
 
