@@ -40,6 +40,21 @@ def test_what_was_only_filled_is_let_be() -> None:
         assert sys.getsizeof(held) == size, number
 
 
+def test_room_is_given_back_unless_it_is_just_enough() -> None:
+    """Also where nearly all of it would be used: of 10,922 places 9,900 or 10,000 are."""
+    for number in (MANY, 9_900, 10_000):
+        held = {("shop", str(n)): 1 for n in range(number)}
+        filled = sys.getsizeof(held)
+        replaced(held)
+        tighten(held)
+        assert sys.getsizeof(held) == filled, number
+    held = {("shop", str(n)): 1 for n in range(10_900)}
+    replaced(held)
+    doubled = sys.getsizeof(held)
+    tighten(held)
+    assert sys.getsizeof(held) == doubled, "one more pod in a hundred would take it again"
+
+
 def test_pods_that_are_replaced_leave_no_room_in_the_model() -> None:
     audit, template = Audit(catalogue(), 0), PodTemplate()
 
