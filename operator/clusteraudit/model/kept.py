@@ -29,7 +29,7 @@ def per_template(find: Callable[[PodTemplate], T]) -> Callable[[PodTemplate], T]
     Pods share their templates, and to compare two takes longer than most of what is asked of one.
     What is kept goes with the template: until then no other can have its identity. What is found
     must not hold the template, or neither ever goes. In two generations, as in `Lately`: what is
-    asked for again stays, and the room that they take is the same at all times.
+    asked for again stays, and of many at least half of `MOST` are kept at any time.
     """
     young: dict[int, _Kept[T]] = {}
     old: dict[int, _Kept[T]] = {}

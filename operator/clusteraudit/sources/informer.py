@@ -27,7 +27,7 @@ from clusteraudit.kube.session import Session
 from clusteraudit.model.rows import Key
 from clusteraudit.sources.documents import ObjectDoc
 from clusteraudit.sources.feed import STALE, KindState, Resource, Sink
-from clusteraudit.sources.names import Alike
+from clusteraudit.sources.names import Names
 from clusteraudit.sources.pauses import Pauses
 from clusteraudit.sources.reader import Reader
 from clusteraudit.sources.source import NO_STREAM, SILENCE, Source
@@ -50,7 +50,7 @@ class Informer:
         silence: float = SILENCE,
         rng: random.Random | None = None,
         lists: asyncio.Semaphore | None = None,
-        like: Alike | None = None,
+        like: Names | None = None,
     ) -> None:
         rng = rng or random.Random()
         self.kind = resource.kind

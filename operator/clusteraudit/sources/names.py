@@ -1,16 +1,8 @@
 """Names that objects of several kinds have: those of one application, or of a node."""
 
 from collections.abc import Mapping
-from typing import Protocol
 
 from clusteraudit.model.rows import Key
-
-
-class Alike(Protocol):
-    """Where the name of an object may be held already."""
-
-    def get(self, key: Key, /) -> Key | None:
-        """The key that is held, which is equal to this one."""
 
 
 class Names:
@@ -23,7 +15,7 @@ class Names:
         """One more kind, by what is there of it at any time."""
         self._known.append(known)
 
-    def get(self, key: Key, /) -> Key | None:
+    def get(self, key: Key) -> Key | None:
         """The key as the first kind holds it that knows one equal to it."""
         for known in self._known:
             held = known.get(key)

@@ -9,7 +9,7 @@ from clusteraudit.model.slack import tighten
 from clusteraudit.sources.decoding import Decoding
 from clusteraudit.sources.documents import ObjectDoc
 from clusteraudit.sources.feed import Resource, Sink, TranslateError
-from clusteraudit.sources.names import Alike, Names
+from clusteraudit.sources.names import Names
 from clusteraudit.sources.wire import (
     OF_OBJECTS,
     BrokenWatchError,
@@ -29,7 +29,7 @@ tables still hold."""
 class Reader:
     """Decodes objects of one kind and puts their rows; counts what it cannot read."""
 
-    def __init__(self, resource: Resource, sink: Sink, like: Alike | None = None) -> None:
+    def __init__(self, resource: Resource, sink: Sink, like: Names | None = None) -> None:
         self.resource = resource
         self.known: dict[Key, Key] = {}
         """What is there: one text of each name, however often its object comes anew."""

@@ -15,7 +15,7 @@ from clusteraudit.kube.errors import ApiError, ForbiddenError, NotFoundError, Un
 from clusteraudit.kube.session import Session
 from clusteraudit.model.kinds import USAGE
 from clusteraudit.sources.feed import STALE, KindState, Resource, Sink
-from clusteraudit.sources.names import Alike
+from clusteraudit.sources.names import Names
 from clusteraudit.sources.reader import Reader
 from clusteraudit.sources.resources import path, resource
 from clusteraudit.sources.whole import whole
@@ -47,7 +47,7 @@ class UsagePoller:
         sink: Sink,
         namespaces: Callable[[], Iterable[str]],
         every: float = EVERY,
-        like: Alike | None = None,
+        like: Names | None = None,
     ) -> None:
         self._session = session
         self._sink = sink

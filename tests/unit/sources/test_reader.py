@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from clusteraudit.model.rows import Key, Row
+from clusteraudit.sources.names import Names
 from clusteraudit.sources.reader import Reader
 from clusteraudit.sources.resources import resource
 
@@ -65,7 +66,9 @@ def test_what_comes_back_under_its_name_has_the_text_of_before() -> None:
 def test_a_name_is_that_of_another_kind_which_may_be_known_later() -> None:
     pods, usage = Sink(), Sink()
     known = Reader(resource("Pod"), pods)
-    reader = Reader(resource("PodMetrics"), usage, known.known)
+    names = Names()
+    names.join(known.known)
+    reader = Reader(resource("PodMetrics"), usage, names)
     known.put(text())
     reader.put(text(containers=[]))
 

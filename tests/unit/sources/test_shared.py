@@ -133,3 +133,9 @@ def test_the_name_of_a_claim_wherever_it_is_named() -> None:
     pod = POD | {"spec": POD["spec"] | {"volumes": [disk]}}
     (user,) = Rows("Pod", [pod]).taken
     assert claim.name is volume.claim[1] is user.claims[0]
+
+
+def test_the_name_of_a_node_and_of_who_runs_there() -> None:
+    (node,) = Rows("Node", [{"metadata": {"name": "node-1"}}]).taken
+    (pod,) = Rows("Pod", [POD | {"spec": POD["spec"] | {"nodeName": "node-1"}}]).taken
+    assert node.name is pod.node
