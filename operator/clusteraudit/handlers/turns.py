@@ -28,6 +28,10 @@ with the interpreter's own 5 ms, a turn with ten sockets takes 50 ms longer duri
 """
 
 
+_BRIEF = 0.001
+"""Seconds of a turn so short that nobody needs to know what of it the loop had no core for."""
+
+
 def share() -> None:
     """Let the loop have the interpreter soon, whatever other threads are at."""
     sys.setswitchinterval(SHARE)
@@ -84,10 +88,11 @@ class Turns:
         """Seconds that those who take part have waited for a core so far."""
         return sum(one() for one in self._delays)
 
-    def sleep(self, began: float) -> float:
-        """The loop goes to wait, after a turn that began at that `delay`; what it is then."""
+    def sleep(self, wall: float, cpu: float, began: float) -> None:
+        """The loop goes to wait, after a turn of so many seconds that began at that `delay`."""
         self._slept = began
-        return self.delay()
+        process = wall if wall < _BRIEF else wall - (self.delay() - began)
+        self.note(Stall(wall, max(cpu, process), cpu))
 
     @property
     def longest(self) -> Stall:
@@ -142,8 +147,7 @@ class _Timed(selectors.DefaultSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """As the selector's own."""
         wall, cpu = time.monotonic() - self._wall, time.thread_time() - self._cpu
-        process = wall - (self._turns.sleep(self._delay) - self._delay)
-        self._turns.note(Stall(wall, max(cpu, process), cpu))
+        self._turns.sleep(wall, cpu, self._delay)
         ready = super().select(timeout)
         self._wall, self._cpu = time.monotonic(), time.thread_time()
         self._delay = self._turns.delay()

@@ -111,8 +111,11 @@ def nanos(text: str | float) -> int:
     A number is read as the text that it has in JSON, as the API server reads it.
     """
     if isinstance(text, str):
-        plain = _plain(text)
-        return _written(text) if plain is None else plain
+        suffix = text.lstrip(_NUMERALS)
+        size = len(text) - len(suffix)
+        if 0 < size <= _SURE.get(suffix, 0):  # a few digits and a usual suffix
+            return int(text[:size]) * _PLAIN[suffix]
+        return _written(text)
     if isinstance(text, bool) or not isinstance(text, int | float):
         raise QuantityError(f"{text!r} is not a quantity")
     return fitting(text) * _NANO if isinstance(text, int) else _written(repr(text))
@@ -138,13 +141,6 @@ def away(numerator: int, denominator: int) -> int:
 
 def _scaled(text: str | float, scale: int) -> int:
     return fitting(away(nanos(text) * scale, _NANO))
-
-
-def _plain(text: str) -> int | None:
-    """The same of a few digits and a usual suffix, quickly; None for anything else."""
-    suffix = text.lstrip(_NUMERALS)
-    size = len(text) - len(suffix)
-    return int(text[:size]) * _PLAIN[suffix] if 0 < size <= _SURE.get(suffix, 0) else None
 
 
 def _written(text: str) -> int:

@@ -29,10 +29,12 @@ class Share(msgspec.Struct, frozen=True):
 
 def exact(quantities: Mapping[str, str | float]) -> Billionths:
     """Quantities in billionths, blanks around them trimmed; raises QuantityError."""
-    return {
-        name: nanos(text.strip(_BLANKS) if isinstance(text, str) else text)
-        for name, text in quantities.items()
-    }
+    return {name: billionths(text) for name, text in quantities.items()}
+
+
+def billionths(quantity: str | float) -> int:
+    """A quantity in billionths, blanks around it trimmed; raises QuantityError."""
+    return nanos(quantity.strip(_BLANKS) if isinstance(quantity, str) else quantity)
 
 
 def stored(quantities: Mapping[str, str | float]) -> Billionths:

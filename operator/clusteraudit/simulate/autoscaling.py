@@ -74,8 +74,7 @@ def at_work(cluster: Cluster) -> tuple[tuple[str, bool], ...]:
 
 @derived
 def _makers(cluster: Cluster) -> tuple[tuple[str, Ref], ...]:
-    known = templates(cluster).known.values()
-    found = {(one.maker, one.template.owner) for one in known if one.maker}
+    found = {(maker, one.owner) for one, maker in templates(cluster).makers.items()}
     return tuple(sorted((name, owner) for name, owner in found if owner))
 
 

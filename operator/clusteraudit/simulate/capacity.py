@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from clusteraudit.model.cluster import Cluster, derived, mendable
 from clusteraudit.model.rows import SLOTS, Amounts
 from clusteraudit.simulate.accept import Accepted, accepted
-from clusteraudit.simulate.fragmentation import Grouping, Survey, Waste, packing
+from clusteraudit.simulate.fragmentation import Grouping, Survey, Waste, packing, together
 from clusteraudit.simulate.pools import of_nodes
 from clusteraudit.simulate.room import Room, room
 from clusteraudit.simulate.workload import Workload, workload
@@ -127,7 +127,7 @@ def survey(cluster: Cluster) -> Survey:
 
 def everything(one: Question) -> Grouping:
     """All nodes as one group."""
-    return Grouping(("",), [0] * len(one.room.nodes))
+    return together(len(one.room.nodes))
 
 
 def groups(one: Question, grouping: Grouping, shapes: int | None = None) -> Iterator[Group]:
@@ -154,7 +154,7 @@ def _groups(
         measures = tuple(columns.measures(group, members))
         yield Group(
             name=name,
-            nodes=tuple(one.room.nodes[member] for member in members.tolist()),
+            nodes=tuple(map(one.room.nodes.__getitem__, members.tolist())),
             resources=measures,
             shapes=tuple(
                 Fit(c.name, fits[group], ideal[group])
@@ -295,6 +295,11 @@ class Whole(msgspec.Struct, frozen=True, gc=False):
 
 
 @derived
+def _by_pool(cluster: Cluster) -> Grouping:
+    return Grouping(*of_nodes(cluster, "pool"))
+
+
+@derived
 def whole(cluster: Cluster) -> Whole | None:
     """What is published; None unless all nodes and pods are known."""
     if not (cluster.complete("Node") and cluster.complete("Pod")):
@@ -303,8 +308,7 @@ def whole(cluster: Cluster) -> Whole | None:
     one = Question(found.room, found.workload, found.accepted, found.waste)
     pairs = zip(found.copies.fits.tolist(), found.copies.ideal.tolist(), strict=True)
     copies = [([fits], [ideal]) for fits, ideal in pairs]
-    names, of_node = of_nodes(cluster, "pool")
-    pooled = groups(one, Grouping(names, of_node), 0)
+    pooled = groups(one, _by_pool(cluster), 0)
     return Whole(one.workload, next(_groups(one, everything(one), copies)), tuple(pooled))
 
 

@@ -7,7 +7,7 @@ from clusteraudit.model.cluster import Cluster, derived
 from clusteraudit.simulate.accept import accepted
 from clusteraudit.simulate.capacity import Fit
 from clusteraudit.simulate.filters.kit import Shape
-from clusteraudit.simulate.fragmentation import Grouping, packing
+from clusteraudit.simulate.fragmentation import packing, together
 from clusteraudit.simulate.room import room
 from clusteraudit.simulate.workload import label_of
 
@@ -27,7 +27,7 @@ def fit(cluster: Cluster, shape: Shape) -> Fit:
     """F2 of a shape that need not be of the workload."""
     wide = room(cluster).wider(resource for resource, _ in shape.requests)
     accepts = accepted(cluster, (shape.constraints,))[shape.constraints]
-    found = packing(wide, shape, accepts, Grouping(("",), [0] * len(wide.nodes)))
+    found = packing(wide, shape, accepts, together(len(wide.nodes)))
     return Fit(label_of(shape.requests), int(found.fits[0]), int(found.ideal[0]))
 
 
@@ -36,7 +36,8 @@ def hole(cluster: Cluster, shape: Shape) -> Hole | None:
     """What a shape lacks on most nodes that accept it; None where no node does, or none lacks."""
     wide = room(cluster).wider(resource for resource, _ in shape.requests)
     accepts = accepted(cluster, (shape.constraints,))[shape.constraints] & wide.takes
-    free = {r: wide.free[accepts, wide.column[r]] for r, _ in shape.requests}
+    nodes = np.flatnonzero(accepts)
+    free = {r: wide.free[nodes, wide.column[r]] for r, _ in shape.requests}
     lacks = {r: int((free[r] < amount).sum()) for r, amount in shape.requests}
     if not any(lacks.values()):
         return None
@@ -46,6 +47,6 @@ def hole(cluster: Cluster, shape: Shape) -> Hole | None:
         resource=resource,
         requested=dict(shape.requests)[resource],
         largest=int(free[resource][at]),
-        node=wide.nodes[np.flatnonzero(accepts)[at]],
+        node=wide.nodes[nodes[at]],
         pooled=int(free[resource].sum()),
     )

@@ -6,7 +6,7 @@ of what was declared, and not of the moment.
 
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator
-from itertools import islice, repeat
+from itertools import islice
 
 import msgspec
 import numpy as np
@@ -18,7 +18,7 @@ from clusteraudit.simulate.columns import REFUSED, Columns
 from clusteraudit.simulate.faces import faces
 from clusteraudit.simulate.filters.kit import Constraints, Refusal, Shape, gist, shape_of
 from clusteraudit.simulate.filters.node_resources_fit import node_resources_fit
-from clusteraudit.simulate.loads import loads, stays
+from clusteraudit.simulate.loads import stays
 from clusteraudit.simulate.room import CLIP, Mask, Room, room, sites
 from clusteraudit.simulate.schedule import admits, static_levels
 from clusteraudit.simulate.snapshot import NodeInfo, Snapshot, info_of
@@ -69,18 +69,31 @@ def turned_away(
     return tuple(sorted(counts.items(), key=lambda one: (-one[1], one)))
 
 
+class _Staying:
+    """What pods hold that belong to their node: a row a resource, a column a node, by name."""
+
+    def __init__(self, room: Room) -> None:
+        held = [room.held("staying", one) for one in sorted(room.named("staying"))]
+        self.amounts = np.array(held).reshape(len(held), len(room.nodes))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Staying) and np.array_equal(self.amounts, other.amounts)
+
+    __hash__ = None  # type: ignore[assignment]  # an array: compared as a derived value, never a key
+
+
+@derived
+def _staying(cluster: Cluster) -> _Staying:
+    return _Staying(room(cluster))
+
+
 @derived
 def _emptied(cluster: Cluster) -> tuple[int, ...]:
     """Of every node, by name, its sort: those of one number have the same left when empty."""
-    known, held = sites(cluster), loads(cluster)
-    rows = held.rows([site.name for site in known])
-    staying = sorted(held.resources("staying", rows))
-    columns = [held.amounts("staying", one, rows).tolist() for one in staying]
-    kept = zip(*columns, strict=True) if columns else repeat(())
     sorts: dict[object, int] = {}
     return tuple(
-        sorts.setdefault((site.allocatable, amounts), len(sorts))
-        for site, amounts in zip(known, kept, strict=False)
+        sorts.setdefault((site.allocatable, *amounts), len(sorts))
+        for site, amounts in zip(sites(cluster), _staying(cluster).amounts.T.tolist(), strict=True)
     )
 
 

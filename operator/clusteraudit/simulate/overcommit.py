@@ -7,11 +7,11 @@ Critical pods are left out: pressure does not evict them, and their limits are t
 from collections.abc import Mapping
 
 import msgspec
+import numpy as np
 
 from clusteraudit.model.cluster import Cluster, derived
 from clusteraudit.model.rows import amount_of
-from clusteraudit.simulate.loads import loads
-from clusteraudit.simulate.room import sites
+from clusteraudit.simulate.room import room, sites
 
 
 class Promised(msgspec.Struct, frozen=True, gc=False):
@@ -31,13 +31,22 @@ class Promised(msgspec.Struct, frozen=True, gc=False):
 
 
 @derived
-def promised(cluster: Cluster) -> Mapping[str, Promised]:
-    """The memory limits of the pods on each node that have not ended and are not critical."""
-    known, held = sites(cluster), loads(cluster)
-    rows = held.rows([site.name for site in known])
-    limits = held.amounts("evictable", "memory", rows).tolist()
-    unlimited = held.amounts("unlimited", "", rows).tolist()
-    return {
-        site.name: Promised(site.name, limit, free, amount_of(site.allocatable, "memory"))
-        for site, limit, free in zip(known, limits, unlimited, strict=True)
-    }
+def promised(cluster: Cluster, permille: int) -> Mapping[str, Promised]:
+    """Nodes with limits of more thousandths than so many of what is allocatable, by name.
+
+    Limits are those of pods on the node that have not ended and are not critical.
+    """
+    wide = room(cluster).wider(("memory",))
+    limits, unlimited = wide.held("evictable", "memory"), wide.held("unlimited", "")
+    allocatable = wide.allocatable[:, wide.column["memory"]]
+    near = np.flatnonzero(limits > permille // 1000 * allocatable)
+    amounts = (one[near].tolist() for one in (limits, unlimited, allocatable))
+    found = map(Promised, (wide.nodes[at] for at in near), *amounts)
+    return {one.node: one for one in found if one.permille > permille}
+
+
+@derived
+def unsaid(cluster: Cluster) -> frozenset[str]:
+    """Nodes that have not said how much memory they have, by name."""
+    known = sites(cluster)
+    return frozenset(site.name for site in known if not amount_of(site.allocatable, "memory"))

@@ -60,8 +60,7 @@ class Room:
         kinds = dict.fromkeys(site.allocatable for site in sites)
         named = {resource for amounts in kinds for resource, _ in amounts}
         self._rows = loads.rows(self.nodes)
-        asked = loads.resources("requested", self._rows)
-        self.resources = tuple(sorted({SLOTS, *named, *asked, *more}))
+        self.resources = tuple(sorted({SLOTS, *named, *self.named("requested"), *more}))
         self.column = {resource: at for at, resource in enumerate(self.resources)}
         self.allocatable = self._of_sites(kinds)
         self.requested = self._held("requested")
@@ -78,8 +77,15 @@ class Room:
         return found
 
     def _held(self, part: Part) -> Exact:
-        held = [self._from[1].amounts(part, one, self._rows) for one in self.resources]
-        return exact(np.stack(held, axis=1))
+        return exact(np.stack([self.held(part, one) for one in self.resources], axis=1))
+
+    def held(self, part: Part, resource: str) -> Exact:
+        """What the pods on each node hold of a resource."""
+        return self._from[1].amounts(part, resource, self._rows)
+
+    def named(self, part: Part) -> set[str]:
+        """Resources of which a pod on one of the nodes says something."""
+        return self._from[1].resources(part, self._rows)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Room) and self._from == other._from

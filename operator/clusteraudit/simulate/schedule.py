@@ -282,10 +282,12 @@ def _sorted(check: Check, columns: Columns, among: Mask) -> Iterator[tuple[int, 
     if check.sorts is None:
         yield from ((int(at), 1, np.array([at])) for at in nodes)
         return
-    sorts = check.sorts(columns)[nodes]
-    for sort in np.unique(sorts):
-        alike = nodes[sorts == sort]
+    sorts = check.sorts(columns)[nodes] if len(nodes) else nodes
+    while len(nodes):  # there are few: to find them all at first takes longer
+        same = sorts == sorts[0]
+        alike = nodes[same]
         yield int(alike[0]), len(alike), alike
+        nodes, sorts = nodes[~same], sorts[~same]
 
 
 View = tuple[Snapshot, list[Check]]

@@ -56,6 +56,8 @@ class Templates:
         self.known: dict[PodTemplate, Known] = dict(before.known) if before else {}
         self.numbers: dict[PodTemplate, int] = dict(before.numbers) if before else {}
         """How many pods there are of each."""
+        self.makers: dict[PodTemplate, str] = dict(before.makers) if before else {}
+        """Those whose pods make nodes, and who that is."""
         sums = before.sums if before else {}
         self.sums: dict[Basis, _Sums] = {one: _Sums(sums.get(one)) for one in _BASES}
 
@@ -68,9 +70,11 @@ class Templates:
                 self.sums[basis].add(known, more)
         if number:
             self.known[template], self.numbers[template] = known, number
+            if known.maker:
+                self.makers[template] = known.maker
         else:
-            self.known.pop(template, None)
-            self.numbers.pop(template, None)
+            for of_all in (self.known, self.numbers, self.makers):
+                of_all.pop(template, None)
 
     def counted(self, basis: Basis) -> Iterator[tuple[int, tuple[str, ...], int]]:
         """Shapes by number, what may refuse some of their pods beyond them, and how many pods."""

@@ -3,7 +3,7 @@
 import msgspec
 
 from clusteraudit.sources.documents import Condition, ObjectDoc
-from clusteraudit.sources.parts import Count, Document, Quantities, Selector
+from clusteraudit.sources.parts import Count, Document, Quantities, Quantity, Selector
 
 
 class Block(Document, frozen=True, kw_only=True):
@@ -160,18 +160,24 @@ class LimitRangeDoc(ObjectDoc, frozen=True, kw_only=True):
     spec: LimitRangeSpec = LimitRangeSpec()
 
 
+class Used(Document, frozen=True, kw_only=True):
+    """What is used of each resource."""
+
+    cpu: Quantity = 0
+    memory: Quantity = 0
+
+
 class NodeMetricsDoc(ObjectDoc, frozen=True, kw_only=True):
     """Usage of a node."""
 
     timestamp: str | None = None
-    usage: Quantities = {}
+    usage: Used = Used()
 
 
 class ContainerMetrics(Document, frozen=True, kw_only=True):
     """Usage of a container."""
 
-    name: str = ""
-    usage: Quantities = {}
+    usage: Used = Used()
 
 
 class PodMetricsDoc(ObjectDoc, frozen=True, kw_only=True):

@@ -3,17 +3,16 @@
 Adding a kind is a document, a row and a function here.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from sys import intern
 
 import msgspec
 
-from clusteraudit.model import requests as reckon
 from clusteraudit.model import rows
 from clusteraudit.model.kinds import KINDS
 from clusteraudit.model.provisioning import CSINodeRow
 from clusteraudit.model.quantity import QuantityError, base
-from clusteraudit.model.requests import Billionths, exact, rounded
+from clusteraudit.model.requests import Billionths, billionths, exact, rounded
 from clusteraudit.model.rows import Ref, Row
 from clusteraudit.model.selectors import LabelSelector, SelectorError, equal_to
 from clusteraudit.model.tolerations import Taint
@@ -257,20 +256,21 @@ def limit_range(document: objects.LimitRangeDoc) -> Row:
 
 def node_metrics(document: objects.NodeMetricsDoc) -> Row:
     """Usage of a node."""
-    return _usage("", document.metadata.name, exact(document.usage), document.timestamp)
+    return _usage(document.metadata, (document.usage,), document.timestamp)
 
 
 def pod_metrics(document: objects.PodMetricsDoc) -> Row:
     """Usage of a pod: the sum of its containers'."""
-    total: Billionths = {}
-    for container in document.containers:
-        reckon.add(total, exact(container.usage))
-    return _usage(document.metadata.namespace, document.metadata.name, total, document.timestamp)
+    return _usage(document.metadata, [one.usage for one in document.containers], document.timestamp)
 
 
-def _usage(namespace: str, name: str, used: Billionths, at: str | None) -> Row:
-    cpu, memory = base("cpu", used.get("cpu", 0)), base("memory", used.get("memory", 0))
-    return rows.UsageRow(namespace, name, cpu=cpu, memory=memory, at=seconds(at) or 0)
+def _usage(of: docs.Meta, used: Iterable[objects.Used], at: str | None) -> Row:
+    cpu = memory = 0
+    for one in used:
+        cpu += billionths(one.cpu)
+        memory += billionths(one.memory)
+    cpu, memory = base("cpu", cpu), base("memory", memory)
+    return rows.UsageRow(of.namespace, of.name, cpu=cpu, memory=memory, at=seconds(at) or 0)
 
 
 def _workload(kind: str) -> Callable[[docs.WorkloadDoc], Row]:

@@ -17,12 +17,13 @@ from clusteraudit.simulate.capacity import survey, whole
 from clusteraudit.simulate.filters.kit import Shape
 from clusteraudit.simulate.homes import in_reach, rooms, with_room
 from clusteraudit.simulate.loads import Column, Part, loads
-from clusteraudit.simulate.overcommit import promised
+from clusteraudit.simulate.overcommit import promised, unsaid
 from clusteraudit.simulate.room import CLIP, Room
 from clusteraudit.simulate.snapshot import snapshot
 from clusteraudit.simulate.workload import owners, workload
 
 NODES, PODS, STEPS = 24, 200, 25
+BOUNDS = (0, 999, 1000, 2500)
 OPENER = "test"
 
 
@@ -104,13 +105,18 @@ def told(cluster: Cluster) -> list[object]:
         (found.waste.stranded.tolist(), found.waste.not_requested.tolist()),
         (found.copies.fits.tolist(), found.copies.ideal.tolist()),
         whole(cluster),
-        promised(cluster),
+        [promised(cluster, bound) for bound in BOUNDS],
+        unsaid(cluster),
         [[(info.name, info.free) for info in rooms(cluster, one)] for one in kinds],
         [with_room(cluster, one.shape, ()) for one in found.workload],
         [[now.columns.free(one).tolist() for one in found.room.resources]],
     ]
     assert said[-2] == [_two_with_room(cluster, found.room, one.shape) for one in found.workload]
     cluster.recorder.end()
+    limited = promised(cluster, 0).values()
+    for bound in BOUNDS:
+        over = {one.node: one for one in limited if one.permille > bound}
+        assert promised(cluster, bound) == over
     for at, info in enumerate(now.infos()):
         assert all(
             now.columns.free(name)[at] == np.clip(left, -(2**63), 2**63 - 1)

@@ -27,7 +27,7 @@ from clusteraudit.model import build
 from clusteraudit.model.kinds import ref
 from clusteraudit.model.places import pool_ref
 from clusteraudit.model.quantity import cores, show
-from clusteraudit.model.rows import NodeRow, PodRow, UsageRow, amount_of
+from clusteraudit.model.rows import PodRow, UsageRow, amount_of
 from clusteraudit.rules.kit import (
     Answer,
     Cluster,
@@ -47,7 +47,7 @@ from clusteraudit.rules.kit import (
 from clusteraudit.simulate.filters.kit import constraints_of
 from clusteraudit.simulate.fit import eligible, unschedulable
 from clusteraudit.simulate.pools import pools
-from clusteraudit.simulate.room import room
+from clusteraudit.simulate.room import room, sites
 
 _RESOURCES = ("cpu", "memory")
 
@@ -122,11 +122,11 @@ _WAITS = (build.deployment("search", cpu="2"), *build.pods_of("search", unschedu
     ),
 )
 def full_on_paper(cluster: Cluster, settings: FullOnPaperSettings) -> Iterator[Answer]:
-    nodes = {node.name: node for node in cluster.all(NodeRow, "Node")}
+    unsaid = {site.name for site in sites(cluster) if not site.allocatable}
     samples = {usage.name: usage for usage in cluster.all(UsageRow, "NodeMetrics")}
     loads = _loads(cluster, settings.requested_permille)
     for pool, names in pools(cluster):
-        if not all(nodes[name].allocatable for name in names):
+        if not unsaid.isdisjoint(names):
             yield Unknown(pool_ref(pool), "NodeAllocatable")
         full = [
             one

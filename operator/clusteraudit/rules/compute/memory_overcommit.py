@@ -42,7 +42,7 @@ from clusteraudit.rules.kit import (
     rule,
     sound,
 )
-from clusteraudit.simulate.overcommit import Promised, promised
+from clusteraudit.simulate.overcommit import Promised, promised, unsaid
 from clusteraudit.simulate.pools import pools
 
 
@@ -91,17 +91,16 @@ def _pool(limit: str) -> tuple[build.Manifest, ...]:
     ),
 )
 def memory_overcommit(cluster: Cluster, settings: MemoryOvercommitSettings) -> Iterator[Answer]:
-    of = promised(cluster)
+    of, silent = promised(cluster, settings.limits_permille), unsaid(cluster)
     for pool, names in pools(cluster):
-        nodes = [of[name] for name in names]
-        if not all(one.allocatable for one in nodes):
+        if not silent.isdisjoint(names):
             yield Unknown(pool_ref(pool), "NodeAllocatable")
         over = sorted(
-            (one for one in nodes if one.permille > settings.limits_permille),
+            (of[name] for name in names if name in of),
             key=lambda one: (-one.permille, one.node),
         )
         if over:
-            yield _finding(pool, over, len(nodes), settings.limits_permille)
+            yield _finding(pool, over, len(names), settings.limits_permille)
 
 
 def _finding(pool: str, over: list[Promised], nodes: int, bound: int) -> Answer:

@@ -99,8 +99,10 @@ def _claims_mended(cluster: Cluster, old: Numbers, causes: frozenset[Cell]) -> N
     if names is None:
         return _all_claims(cluster)
     held = cluster.buckets("held_on")
-    kept = {name: number for name, number in old.items() if name not in names}
-    return kept | dict(_told((str(name), _claimed(held.get(name, ()))) for name in names))
+    made = dict(old)
+    for name in map(str, names):
+        made.pop(name, None)
+    return made | dict(_told((str(name), _claimed(held.get(name, ()))) for name in names))
 
 
 @mendable(_claims_mended)
