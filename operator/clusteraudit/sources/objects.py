@@ -177,6 +177,7 @@ class NodeMetricsDoc(ObjectDoc, frozen=True, kw_only=True):
 class ContainerMetrics(Document, frozen=True, kw_only=True):
     """Usage of a container."""
 
+    name: str = ""
     usage: Used = Used()
 
 
