@@ -188,7 +188,7 @@ def _hour(live: Callable[[], object]) -> None:
             samples.append(replace(memory(os.getpid()), at=float(past)))
             blocks.append(sys.getallocatedblocks())
     told = ", ".join(f"{one.resident / MIB:.1f}" for one in samples[:: len(samples) // 10])
-    slope = Sampler(os.getpid(), samples=samples).slope() / MIB
+    slope = Sampler(os.getpid(), samples=samples).slope().hourly / MIB
     print(f"an hour  {told} MiB; in its second half {slope:+.1f} MiB an hour", flush=True)
     counts = ", ".join(str(one) for one in blocks[:: len(blocks) // 10])
     print(f"objects  {counts} blocks of the interpreter's", flush=True)

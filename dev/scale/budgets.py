@@ -110,6 +110,11 @@ def _slope(figures: Figures) -> Value:
     return hour["slopeMibPerHour"] if hour else None
 
 
+def _slope_error(figures: Figures) -> Value:
+    hour = hour_of(figures)
+    return hour.get("slopeErrorMibPerHour") if hour else None
+
+
 def _missing(figures: Figures) -> Value:
     restart = figures.get("restart")
     return abs(restart["podsThere"] - restart["podsKnown"]) if restart else None
@@ -152,6 +157,7 @@ BUDGETS: tuple[Budget, ...] = (
     Budget("status", "KiB", figure("churn", "statusKib"), _fixed(200)),
     Budget("series in /metrics", "", figure("start", "series"), _fixed(1000)),
     Budget("slope of memory over an hour of churn", "MiB an hour", _slope, _fixed(0)),
+    Budget("its standard error", "MiB an hour", _slope_error),
     Budget("pods replaced", "a second", figure("restart", "podsPerSecond")),
     Budget("CPU at that", "% of a core", _percent("restart", "cpuShare")),
     Budget("memory after a restart of all pods, more than before", "MiB", _growth, _fixed(0)),

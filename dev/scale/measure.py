@@ -228,6 +228,7 @@ async def _churn(run: Run) -> Figures:
         await _while(run.life.churn(run.plan.churn), lambda: scrape(run.operator), 15)
     took, after = time.monotonic() - began, await scrape(run.operator)
     size = len(json.dumps(await report(run.stand.server), separators=(",", ":")))
+    slope = sampler.slope()
     return {
         "seconds": round(took),
         "changesPerSecond": round((run.life.changes - changes) / took, 1),
@@ -246,7 +247,8 @@ async def _churn(run: Run) -> Figures:
             60 * _grown("cluster_audit_operator_status_writes_total", before, after) / took, 2
         ),
         "statusKib": round(size / 1024, 1),
-        "slopeMibPerHour": round(sampler.slope() / MIB, 1),
+        "slopeMibPerHour": round(slope.hourly / MIB, 1),
+        "slopeErrorMibPerHour": round(slope.error / MIB, 1),
         "peakMib": round(memory(run.pid).peak / MIB, 1),
         "rssMib": _rss(sampler),
     }

@@ -11,13 +11,18 @@ import threading
 import time
 from dataclasses import dataclass, field
 from itertools import groupby
+from math import sqrt
 from pathlib import Path
+from statistics import fmean, linear_regression
 from typing import IO, TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _TICKS = os.sysconf("SC_CLK_TCK")
+_HOUR = 3600
+_LINE = 2
+"""What a line takes of the degrees of freedom: where it begins, and how it rises."""
 _FIELD = re.compile(r"^(\w+):\s+(\d+) kB$", re.MULTILINE)
 
 
@@ -114,6 +119,14 @@ def command_line(
         )
 
 
+@dataclass(frozen=True)
+class Slope:
+    """How memory grows, in bytes per hour, and the standard error of that."""
+
+    hourly: float = 0.0
+    error: float = 0.0
+
+
 @dataclass
 class Sampler:
     """Memory over time, in a thread; a context manager."""
@@ -139,16 +152,19 @@ class Sampler:
             except OSError:  # it has ended
                 return
 
-    def slope(self) -> float:
-        """Bytes per hour, by least squares over the second half: in the first one caches fill.
+    def slope(self) -> Slope:
+        """By least squares over the second half: in the first one caches fill.
 
         Of each minute the least counts: what audits and drills take for seconds is not held.
         """
         counted = _least_of_minutes(self.samples[len(self.samples) // 2 :])
-        if len(counted) < 2:
-            return 0.0
+        if len(counted) <= _LINE:
+            return Slope()
         times, sizes = [one.at for one in counted], [one.resident for one in counted]
-        middle, mean = sum(times) / len(times), sum(sizes) / len(sizes)
+        line, middle = linear_regression(times, sizes), fmean(times)
         spread = sum((at - middle) ** 2 for at in times)
-        together = sum((at - middle) * (size - mean) for at, size in zip(times, sizes, strict=True))
-        return 3600 * together / spread
+        off = (
+            size - line.intercept - line.slope * at for at, size in zip(times, sizes, strict=True)
+        )
+        variance = sum(one**2 for one in off) / (len(times) - _LINE)
+        return Slope(_HOUR * line.slope, _HOUR * sqrt(variance / spread))

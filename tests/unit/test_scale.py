@@ -20,7 +20,7 @@ from scale.manifests import everything
 from scale.pages import PANELS
 from scale.plot import svg
 from scale.pods import NEW, Pods, State
-from scale.process import Memory, Sampler
+from scale.process import Memory, Sampler, Slope
 from scale.sizes import FULL, Size
 
 NOW = "2026-11-01T00:00:00Z"
@@ -166,16 +166,28 @@ def test_scan_and_operator_differ_where_neither_telling_is_what_was_found() -> N
 def test_memory_that_fills_at_first_and_then_stays_has_no_slope() -> None:
     grows = [Memory(60.0 * at, 1000 + at * 420, 0, 0) for at in range(100)]
     stays = [Memory(60.0 * at, grows[-1].resident, 0, 0) for at in range(100, 220)]
-    assert Sampler(1, samples=grows).slope() == pytest.approx(7 * 3600)
-    assert Sampler(1, samples=[*grows, *stays]).slope() == 0
-    assert Sampler(1).slope() == 0
+    grown = Sampler(1, samples=grows).slope()
+    assert grown.hourly == pytest.approx(7 * 3600)
+    assert grown.error == pytest.approx(0, abs=1e-3)
+    assert Sampler(1, samples=[*grows, *stays]).slope() == Slope()
+    assert Sampler(1).slope() == Slope()
+
+
+def test_the_error_of_a_slope_is_that_of_a_line_by_least_squares() -> None:
+    """Against `1 + x` with residuals of 1, -3, 3 and -1 at 0 to 3: they are off the line alone."""
+    sizes = [1 + 1, 2 - 3, 3 + 3, 4 - 1]
+    samples = [Memory(60.0 * at, 0, 0, 0) for at in range(4)]
+    samples += [Memory(60.0 * (4 + at), size, 0, 0) for at, size in enumerate(sizes)]
+    found = Sampler(1, samples=samples).slope()
+    assert found.hourly == pytest.approx(60)
+    assert found.error == pytest.approx(60 * (20 / 2 / 5) ** 0.5)
 
 
 def test_what_is_taken_for_seconds_has_no_slope() -> None:
     """As by drills, more often towards the end."""
     taken = [at % 60 < at // 120 for at in range(3600)]
     samples = [Memory(float(at), 1000 + 20 * more, 0, 0) for at, more in enumerate(taken)]
-    assert Sampler(1, samples=samples).slope() == 0
+    assert Sampler(1, samples=samples).slope() == Slope()
 
 
 class Kept:
