@@ -26,8 +26,6 @@ SHARE = 0.0002
 The loop gives the interpreter away with each read of a socket, and waits that long to get it back:
 with the interpreter's own 5 ms, a turn with ten sockets takes 50 ms longer during an audit.
 """
-
-
 _BRIEF = 0.001
 """Seconds of a turn so short that nobody needs to know what of it the loop had no core for."""
 

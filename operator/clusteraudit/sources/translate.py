@@ -256,21 +256,22 @@ def limit_range(document: objects.LimitRangeDoc) -> Row:
 
 def node_metrics(document: objects.NodeMetricsDoc) -> Row:
     """Usage of a node."""
-    return _usage(document.metadata, (document.usage,), document.timestamp)
+    return _usage("", document.metadata.name, (document.usage,), document.timestamp)
 
 
 def pod_metrics(document: objects.PodMetricsDoc) -> Row:
     """Usage of a pod: the sum of its containers'."""
-    return _usage(document.metadata, [one.usage for one in document.containers], document.timestamp)
+    meta, used = document.metadata, [one.usage for one in document.containers]
+    return _usage(meta.namespace, meta.name, used, document.timestamp)
 
 
-def _usage(of: docs.Meta, used: Iterable[objects.Used], at: str | None) -> Row:
+def _usage(namespace: str, name: str, used: Iterable[objects.Used], at: str | None) -> Row:
     cpu = memory = 0
     for one in used:
         cpu += billionths(one.cpu)
         memory += billionths(one.memory)
     cpu, memory = base("cpu", cpu), base("memory", memory)
-    return rows.UsageRow(of.namespace, of.name, cpu=cpu, memory=memory, at=seconds(at) or 0)
+    return rows.UsageRow(namespace, name, cpu=cpu, memory=memory, at=seconds(at) or 0)
 
 
 def _workload(kind: str) -> Callable[[docs.WorkloadDoc], Row]:

@@ -10,9 +10,12 @@ import pytest
 from aiohttp import web
 
 from clusteraudit.kube.session import Session
+from clusteraudit.model.moments import epoch
 from clusteraudit.model.rows import Key, Row, UsageRow
 from clusteraudit.sources import usage as module
 from clusteraudit.sources.feed import KindState
+from clusteraudit.sources.payload import decode
+from clusteraudit.sources.translate import translate
 from clusteraudit.sources.usage import UsagePoller
 from support.apiserver import Server, says, serving
 from support.credentials import Credentials
@@ -60,6 +63,22 @@ def sample(name: str, namespace: str, cpu: str = "250m") -> dict[str, object]:
 
 def listed(*items: object) -> dict[str, object]:
     return {"kind": "PodMetricsList", "metadata": {}, "items": list(items)}
+
+
+def test_a_sample_is_the_sum_of_containers_rounded_up_once() -> None:
+    used = [{"cpu": "250000001n", "memory": "64Mi"}, {"cpu": " 1m ", "example.com/gpu": "?"}]
+    containers = [*({"usage": one} for one in used), {}]
+    document = sample("web-0", "shop") | {"containers": containers}
+    row = translate("PodMetrics", decode("PodMetrics", document))
+    assert row == UsageRow("shop", "web-0", cpu=252, memory=2**26, at=epoch(AT))
+
+
+def test_a_node_has_no_namespace_whatever_its_sample_says() -> None:
+    meta = {"name": "node-1", "namespace": "shop"}
+    usage = {"cpu": "1500u", "memory": None}
+    document: dict[str, object] = {"metadata": meta, "timestamp": AT, "usage": usage}
+    row = translate("NodeMetrics", decode("NodeMetrics", document))
+    assert row == UsageRow("", "node-1", cpu=2, memory=0, at=epoch(AT))
 
 
 async def polled(
