@@ -96,8 +96,7 @@ class Cluster:
     def all(self, row: type[R], kind: str) -> list[R]:
         """Every row of a kind, by key."""
         self.recorder.note(("table", kind))
-        rows = self._store.tables[kind]
-        return [one for key in sorted(rows) if isinstance(one := rows[key], row)]
+        return [one for one in self._store.rows(kind) if isinstance(one, row)]
 
     def bucket(self, row: type[R], index: str, at: Hashable) -> list[R]:
         """The rows that an index holds under a key, by kind and key."""

@@ -130,6 +130,8 @@ class Store:
         for name, index in INDEXES.items():
             self.buckets |= dict.fromkeys(index.aspects, self.buckets[name])
         self.groups: dict[str, dict[Hashable, dict[Hashable, None]]] = {n: {} for n in INDEXES}
+        self._sorted: dict[str, list[Key]] = {}
+        """Keys of kinds that were read whole, until one comes or goes."""
         self._told: dict[Hashable, ToldApart] = {}
         self._labelled: dict[str, Labelled] = {name: Labelled() for name in INDEXES}
         self.workloads: dict[Ref, int] = {}
@@ -165,6 +167,13 @@ class Store:
         for of_all in (self.workloads, self.templates, self._pool):
             tighten(cast("dict[Any, Any]", of_all))
 
+    def rows(self, kind: str) -> Iterator[Row]:
+        """Every row of a kind, by key."""
+        keys = self._sorted.get(kind)
+        if keys is None:
+            keys = self._sorted[kind] = sorted(self.tables[kind])
+        return map(self.tables[kind].__getitem__, keys)
+
     def subjects(self, kind: str) -> Iterable[Ref]:
         """Every subject of a kind; `Workload` stands for the owners of pods, bare pods included."""
         if kind == "Workload":
@@ -174,22 +183,28 @@ class Store:
     def _replace(
         self, kind: str, key: Key, old: Row | None, new: Row | None, touched: Touched
     ) -> None:
-        self._count(kind, old, -1, touched)
+        counted = not _speak_alike(old, new)
+        if counted:
+            self._count(kind, old, -1, touched)
         self._share(old, new, touched)
         self._set(kind, key, new, touched)
         self._adopt(kind, key, old, new, touched)
         self._reindex(kind, old, new, touched)
         if touched.asked:
             self._touch_families(old, new, touched)
-        self._count(kind, new, +1, touched)
+        if counted:
+            self._count(kind, new, +1, touched)
         if kind in SUBJECTS and (old is None) != (new is None):
             (touched.disappears if new is None else touched.appears)(ref(kind, *key))
 
     def _set(self, kind: str, key: Key, new: Row | None, touched: Touched) -> None:
+        table = self.tables[kind]
+        if new is None or key not in table:
+            self._sorted.pop(kind, None)
         if new is None:
-            del self.tables[kind][key]
+            del table[key]
         else:
-            self.tables[kind][key] = new
+            table[key] = new
         touched.cells.add(("table", kind))
         touched.touch(("row", kind, *key))
 
@@ -290,6 +305,8 @@ class Store:
         for name, index in _INDEXES_OF.get(kind, ()):
             before = None if old is None else index.key(old)
             after = None if new is None else index.key(new)
+            if before is None and after is None:
+                continue
             if touched.asked:
                 for cell in self._of_index(name, index, (before, old), (after, new)):
                     touched.touch(cell)
@@ -389,6 +406,13 @@ class Store:
         return self._labelled[name].having(key, value, namespace, there) if there else ()
 
 
+def _speak_alike(old: Row | None, new: Row | None) -> bool:
+    """Whether a pod has changed, and who speaks for it has not."""
+    if not (isinstance(old, PodRow) and isinstance(new, PodRow)):
+        return False
+    return old.heard == new.heard and old.template.owner == new.template.owner
+
+
 def _kin(old: Row | None, new: Row | None) -> Iterator[tuple[Ref, Row | None, Row | None]]:
     """An owner, and what it owns of both; two owners where it has changed hands."""
     before, after = (None if one is None else owner_of(one) for one in (old, new))
@@ -419,7 +443,8 @@ def _touch_labels(name: str, namespace: Hashable, labels: Labels, touched: Touch
 
 def _find(bucket: Bucket, row: Row) -> tuple[int, bool]:
     """Where a row stands, or would, and whether it does; most come in order."""
-    pods = all(isinstance(one, PodRow) for one in (row, bucket[0], bucket[-1]))
+    pods = isinstance(row, PodRow) and isinstance(bucket[0], PodRow)
+    pods = pods and isinstance(bucket[-1], PodRow)
     order_in = _order_of_pods if pods else order_of
     order = order_in(row)
     if order_in(bucket[-1]) < order:

@@ -17,7 +17,7 @@ from clusteraudit.model.rows import SLOTS, Amounts
 from clusteraudit.simulate.accept import Accepted, accepted
 from clusteraudit.simulate.fragmentation import Grouping, Survey, Waste, packing, together
 from clusteraudit.simulate.pools import of_nodes
-from clusteraudit.simulate.room import Room, room
+from clusteraudit.simulate.room import Exact, Room, room
 from clusteraudit.simulate.workload import Workload, workload
 
 COMPUTE = ("cpu", "memory")
@@ -138,15 +138,19 @@ def groups(one: Question, grouping: Grouping, shapes: int | None = None) -> Iter
     classes = one.workload[:shapes]
     shaped = ((c.shape, one.accepted[c.shape.constraints]) for c in classes)
     found = [packing(one.room, shape, accepts, grouping) for shape, accepts in shaped]
-    yield from _groups(one, grouping, [(each.fits.tolist(), each.ideal.tolist()) for each in found])
+    copies = [(each.fits.tolist(), each.ideal.tolist()) for each in found]
+    yield from _groups(one, grouping, _sums(one, grouping), copies)
 
 
 def _groups(
-    one: Question, grouping: Grouping, copies: Sequence[tuple[list[int], list[int]]]
+    one: Question,
+    grouping: Grouping,
+    sums: "_Sums",
+    copies: Sequence[tuple[list[int], list[int]]],
 ) -> Iterator[Group]:
     """Of the first classes copies are known: how many fit of each, and would, by group."""
     classes = one.workload[: len(copies)]
-    columns = _Columns(one, grouping)
+    columns = _Columns(one, sums)
     demand = _demand(one.workload)
     for group, name in enumerate(grouping.names):
         members = grouping.members(group)
@@ -166,38 +170,67 @@ def _groups(
         )
 
 
-class _Columns:
-    """Sums of every column by group, made once for all groups."""
+class _Sums(msgspec.Struct, frozen=True):
+    """What adds up over nodes: a row a group; and of each group the largest that is free."""
 
-    def __init__(self, one: Question, grouping: Grouping) -> None:
+    of: dict[str, Exact]
+    """A column a resource; of `other`, a column a pair of `Waste.other`."""
+    largest: Exact
+    first: NDArray[np.intp]
+    """The first node that has the largest amount."""
+
+    def together(self) -> "_Sums":
+        """Of all groups as one."""
+        largest: Exact = self.largest.max(axis=0, keepdims=True, initial=0)
+        first = np.where(self.largest == largest, self.first, np.iinfo(np.intp).max)
+        return _Sums(
+            {name: sums.sum(axis=0, keepdims=True) for name, sums in self.of.items()},
+            largest,
+            first.min(axis=0, keepdims=True, initial=np.iinfo(np.intp).max),
+        )
+
+
+def _sums(one: Question, grouping: Grouping) -> _Sums:
+    room, lost = one.room, one.waste
+    amounts = {
+        "allocatable": room.allocatable,
+        "requested": room.requested,
+        "limits": room.limits,
+        "reclaimable": room.reclaimable,
+        "free": room.free,
+        "unavailable": room.unavailable,
+        "overcommitted": room.overcommitted,
+        "stranded": lost.stranded,
+    }
+    weights = {
+        "own": lost.own,
+        "slots": lost.slots,
+        "constraint": lost.constraint,
+        "not_requested": lost.not_requested,
+    }
+    pairs = (len(lost.other), len(room.nodes))
+    others = np.array(list(lost.other.values()), dtype=np.int64).reshape(pairs).T
+    paired = room.free[:, [at for at, _ in lost.other]]
+    return _Sums(
+        {name: grouping.sums(each) for name, each in amounts.items()}
+        | {name: grouping.weighed(room.free, each) for name, each in weights.items()}
+        | {"other": grouping.weighed(paired, others)},
+        *grouping.largest(room.free),
+    )
+
+
+class _Columns:
+    """The figures of groups, by their sums."""
+
+    def __init__(self, one: Question, sums: _Sums) -> None:
         room, lost = one.room, one.waste
         self._room, self._pods, self._stranded = room, lost.pods, lost.stranded
-        self._largest, self._first = (part.tolist() for part in grouping.largest(room.free))
-        self._sums = {
-            name: grouping.sums(amounts).tolist()
-            for name, amounts in (
-                ("allocatable", room.allocatable),
-                ("requested", room.requested),
-                ("limits", room.limits),
-                ("reclaimable", room.reclaimable),
-                ("free", room.free),
-                ("unavailable", room.unavailable),
-                ("overcommitted", room.overcommitted),
-                ("stranded", lost.stranded),
-            )
-        } | {
-            name: grouping.weighed(room.free, weights).tolist()
-            for name, weights in (
-                ("own", lost.own),
-                ("slots", lost.slots),
-                ("constraint", lost.constraint),
-                ("not_requested", lost.not_requested),
-            )
-        }
-        self._other: dict[int, list[tuple[str, list[int]]]] = {}
-        for (at, other), weights in lost.other.items():
-            sums = (room.resources[other], grouping.weighed(room.free[:, at], weights).tolist())
-            self._other.setdefault(at, []).append(sums)
+        self._largest, self._first = sums.largest.tolist(), sums.first.tolist()
+        self._sums = {name: each.tolist() for name, each in sums.of.items()}
+        self._other: dict[int, list[tuple[str, int]]] = {}
+        """By resource: of which other too little is there, and in which column that is."""
+        for column, (at, other) in enumerate(lost.other):
+            self._other.setdefault(at, []).append((room.resources[other], column))
 
     def measures(self, group: int, members: NDArray[np.intp]) -> Iterator[Measure]:
         """The figures of a group, resource by resource."""
@@ -230,7 +263,8 @@ class _Columns:
 
     def _expected(self, group: int, at: int) -> Expected:
         pods = self._pods
-        others = [(name, sums[group]) for name, sums in self._other.get(at, ()) if sums[group]]
+        found = ((name, self._sum("other", group, nth)) for name, nth in self._other.get(at, ()))
+        others = [(name, amount) for name, amount in found if amount]
         own, slots, constraint, idle = (
             self._sum(name, group, at) for name in ("own", "slots", "constraint", "not_requested")
         )
@@ -308,8 +342,10 @@ def whole(cluster: Cluster) -> Whole | None:
     one = Question(found.room, found.workload, found.accepted, found.waste)
     pairs = zip(found.copies.fits.tolist(), found.copies.ideal.tolist(), strict=True)
     copies = [([fits], [ideal]) for fits, ideal in pairs]
-    pooled = groups(one, _by_pool(cluster), 0)
-    return Whole(one.workload, next(_groups(one, everything(one), copies)), tuple(pooled))
+    pools = _by_pool(cluster)
+    sums = _sums(one, pools)
+    pooled = tuple(_groups(one, pools, sums, ()))
+    return Whole(one.workload, next(_groups(one, everything(one), sums.together(), copies)), pooled)
 
 
 def headroom(found: Whole) -> tuple[tuple[str, int], ...]:

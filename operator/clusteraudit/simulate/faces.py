@@ -12,7 +12,7 @@ def faces(cluster: Cluster) -> tuple[NodeRow, ...]:
     """Every node, by name, without what moves more often than what constraints read of it."""
     return tuple(
         msgspec.structs.replace(one, ready=None, pressure=(), allocatable=(), capacity=())
-        for one in sorted(cluster.all(NodeRow, "Node"), key=lambda one: one.name)
+        for one in cluster.all(NodeRow, "Node")
     )
 
 

@@ -19,7 +19,7 @@ from clusteraudit.simulate.faces import faces
 from clusteraudit.simulate.filters.kit import Constraints, Refusal, Shape, gist, shape_of
 from clusteraudit.simulate.filters.node_resources_fit import node_resources_fit
 from clusteraudit.simulate.loads import stays
-from clusteraudit.simulate.room import CLIP, Mask, Room, room, sites
+from clusteraudit.simulate.room import CLIP, Mask, Room, nodes, room
 from clusteraudit.simulate.schedule import admits, static_levels
 from clusteraudit.simulate.snapshot import NodeInfo, Snapshot, info_of
 from clusteraudit.simulate.zones import Reach, nodes_in_reach
@@ -60,10 +60,10 @@ def turned_away(
     cluster: Cluster, constraints: Constraints, among: Container[str] | None = None
 ) -> tuple[tuple[str, int], ...]:
     """How many nodes refuse, by the first filter that does; most frequent first."""
-    nodes = (one for one in meant(cluster) if among is None or one.name in among)
+    some = (one for one in meant(cluster) if among is None or one.name in among)
     counts = Counter(
         next(gist(one.reason, one.detail) for one in said if isinstance(one, Refusal))
-        for said in (list(admits(constraints, node)) for node in nodes)
+        for said in (list(admits(constraints, node)) for node in some)
         if any(isinstance(one, Refusal) for one in said)
     )
     return tuple(sorted(counts.items(), key=lambda one: (-one[1], one)))
@@ -91,16 +91,14 @@ def _staying(cluster: Cluster) -> _Staying:
 def _emptied(cluster: Cluster) -> tuple[int, ...]:
     """Of every node, by name, its sort: those of one number have the same left when empty."""
     sorts: dict[object, int] = {}
-    return tuple(
-        sorts.setdefault((site.allocatable, *amounts), len(sorts))
-        for site, amounts in zip(sites(cluster), _staying(cluster).amounts.T.tolist(), strict=True)
-    )
+    rows = np.vstack((nodes(cluster).kind, _staying(cluster).amounts)).T.tolist()
+    return tuple(sorts.setdefault(tuple(row), len(sorts)) for row in rows)
 
 
 @derived
 def rooms(cluster: Cluster, constraints: Constraints) -> tuple[NodeInfo, ...]:
     """Homes when they are empty, by name: of those that then have the same left, the first."""
-    sorts, names = np.array(_emptied(cluster)), [site.name for site in sites(cluster)]
+    sorts, names = np.array(_emptied(cluster)), nodes(cluster).names
     within = np.flatnonzero(_accepting(cluster, constraints))
     _, first = np.unique(sorts[within], return_index=True)
     infos = (_alone(cluster, names[at]) for at in within[np.sort(first)])

@@ -37,7 +37,7 @@ def _first(node: NodeRow, labels: tuple[str, ...]) -> str:
 @derived
 def named_zones(cluster: Cluster) -> tuple[tuple[str, str], ...]:
     """Every node, by name, and its zone; the region is told where two have a zone of one name."""
-    nodes = sorted(cluster.all(NodeRow, "Node"), key=lambda node: node.name)
+    nodes = cluster.all(NodeRow, "Node")
     regions: dict[str, set[str]] = {}
     for node in nodes:
         regions.setdefault(zone_of(node), set()).add(zone_key(node)[0])

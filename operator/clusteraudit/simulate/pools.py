@@ -84,7 +84,7 @@ class Place(msgspec.Struct, frozen=True, gc=False):
 @derived
 def places(cluster: Cluster) -> tuple[Place, ...]:
     """Where every node belongs, by name."""
-    nodes = sorted(cluster.all(NodeRow, "Node"), key=lambda node: node.name)
+    nodes = cluster.all(NodeRow, "Node")
     zones = dict(named_zones(cluster))
     return tuple(Place(node.name, pool_of(node), zones[node.name]) for node in nodes)
 

@@ -46,35 +46,60 @@ def sites(cluster: Cluster) -> tuple[Site, ...]:
     """Every node, by name."""
     return tuple(
         Site(one.name, one.allocatable, not one.unschedulable and one.ready is not False)
-        for one in sorted(cluster.all(NodeRow, "Node"), key=lambda one: one.name)
+        for one in cluster.all(NodeRow, "Node")
     )
+
+
+class Nodes:
+    """What the nodes bring into every room, whatever runs on them; by name."""
+
+    def __init__(self, sites: tuple[Site, ...]) -> None:
+        self._sites = sites
+        self.names = tuple(site.name for site in sites)
+        self.takes: Mask = np.array([site.takes for site in sites], dtype=np.bool_)
+        self._kinds: dict[Amounts, int] = {}
+        numbers = [self._kinds.setdefault(one.allocatable, len(self._kinds)) for one in sites]
+        self.kind = np.array(numbers, dtype=np.intp)
+        """Of each node: those of one number have the same allocatable."""
+        self.resources = {resource for amounts in self._kinds for resource, _ in amounts}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Nodes) and self._sites == other._sites
+
+    __hash__ = None  # type: ignore[assignment]  # arrays: compared as a derived value, never a key
+
+    def allocatable(self, column: Mapping[str, int]) -> Exact:
+        """A row a node, made once for nodes that have the same."""
+        array = np.zeros((len(self._kinds), len(column)), dtype=np.object_)
+        for amounts, at in self._kinds.items():
+            for resource, amount in amounts:
+                array[at, column[resource]] = amount
+        found: Exact = exact(array)[self.kind]
+        return found
+
+    @cached_property
+    def row(self) -> Mapping[str, int]:
+        """The row of each node."""
+        return {name: at for at, name in enumerate(self.names)}
+
+
+@derived
+def nodes(cluster: Cluster) -> Nodes:
+    """The nodes of the cluster."""
+    return Nodes(sites(cluster))
 
 
 class Room:
     """The nodes' amounts as arrays: a row a node, a column a resource, both by name."""
 
-    def __init__(self, sites: tuple[Site, ...], loads: Loads, more: Iterable[str] = ()) -> None:
-        self._from = (sites, loads)
-        self.nodes = tuple(site.name for site in sites)
-        self.takes: Mask = np.array([site.takes for site in sites], dtype=np.bool_)
-        kinds = dict.fromkeys(site.allocatable for site in sites)
-        named = {resource for amounts in kinds for resource, _ in amounts}
+    def __init__(self, of: Nodes, loads: Loads, more: Iterable[str] = ()) -> None:
+        self._from = (of, loads)
+        self.nodes, self.takes = of.names, of.takes
         self._rows = loads.rows(self.nodes)
-        self.resources = tuple(sorted({SLOTS, *named, *self.named("requested"), *more}))
+        self.resources = tuple(sorted({SLOTS, *of.resources, *self.named("requested"), *more}))
         self.column = {resource: at for at, resource in enumerate(self.resources)}
-        self.allocatable = self._of_sites(kinds)
+        self.allocatable = of.allocatable(self.column)
         self.requested = self._held("requested")
-
-    def _of_sites(self, kinds: Iterable[Amounts]) -> Exact:
-        """A row a node, made once for nodes that have the same."""
-        number = {amounts: at for at, amounts in enumerate(kinds)}
-        array = np.zeros((len(number), len(self.resources)), dtype=np.object_)
-        for amounts, at in number.items():
-            for resource, amount in amounts:
-                array[at, self.column[resource]] = amount
-        rows = [number[site.allocatable] for site in self._from[0]]
-        found: Exact = exact(array)[np.array(rows, dtype=np.intp)]
-        return found
 
     def _held(self, part: Part) -> Exact:
         return exact(np.stack([self.held(part, one) for one in self.resources], axis=1))
@@ -146,10 +171,10 @@ class Room:
         """`free`, clipped to what int64 arithmetic bears; by resource, then by node."""
         return np.ascontiguousarray(np.minimum(self.free, CLIP).astype(np.int64).T)
 
-    @cached_property
+    @property
     def row(self) -> Mapping[str, int]:
         """The row of each node."""
-        return {name: at for at, name in enumerate(self.nodes)}
+        return self._from[0].row
 
     @cached_property
     def standing(self) -> Counts:
@@ -160,4 +185,4 @@ class Room:
 @derived
 def room(cluster: Cluster) -> Room:
     """The room of the cluster."""
-    return Room(sites(cluster), loads(cluster))
+    return Room(nodes(cluster), loads(cluster))

@@ -13,7 +13,7 @@ from clusteraudit.model.kinds import KINDS, ref
 from clusteraudit.model.rows import SLOTS, NodeRow, PodRow, PodTemplate
 from clusteraudit.model.selectors import Labels, Requirement
 from clusteraudit.model.store import COMPLETE, Change, Store
-from clusteraudit.simulate.capacity import survey, whole
+from clusteraudit.simulate.capacity import everything, groups, question, survey, whole
 from clusteraudit.simulate.filters.kit import Shape
 from clusteraudit.simulate.homes import in_reach, rooms, with_room
 from clusteraudit.simulate.loads import Column, Part, loads
@@ -111,6 +111,7 @@ def told(cluster: Cluster) -> list[object]:
         [with_room(cluster, one.shape, ()) for one in found.workload],
         [[now.columns.free(one).tolist() for one in found.room.resources]],
     ]
+    assert whole(cluster) is None or _as_one_group(cluster)
     assert said[-2] == [_two_with_room(cluster, found.room, one.shape) for one in found.workload]
     cluster.recorder.end()
     limited = promised(cluster, 0).values()
@@ -123,6 +124,12 @@ def told(cluster: Cluster) -> list[object]:
             for name, left in info.free.items()
         )
     return said
+
+
+def _as_one_group(cluster: Cluster) -> bool:
+    """Whether the cluster, the sum of its pools, is what its nodes are as one group."""
+    told, one = whole(cluster), question(cluster, workload(cluster))
+    return told is not None and told.cluster == next(groups(one, everything(one)))
 
 
 def _two_with_room(cluster: Cluster, found: Room, shape: Shape) -> tuple[str, ...]:
